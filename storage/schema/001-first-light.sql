@@ -3,7 +3,7 @@
 -- record's queue timestamp. `*_types` holds one letter per entry of the map before it (see storage/attributes.ts).
 -- Retention (TTL) is not here: it follows the settings and is applied at every start (storage/retention.ts).
 
-CREATE TABLE resources
+CREATE TABLE IF NOT EXISTS resources
 (
     tenant LowCardinality(String),
     resource_id UInt64,
@@ -23,7 +23,7 @@ ENGINE = ReplacingMergeTree(seen_at)
 ORDER BY (tenant, resource_id)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1;
 
-CREATE TABLE spans
+CREATE TABLE IF NOT EXISTS spans
 (
     tenant LowCardinality(String),
     trace_id FixedString(16) CODEC(ZSTD(1)),
@@ -73,7 +73,7 @@ PARTITION BY toDate(start_time)
 ORDER BY (tenant, toStartOfHour(start_time), lower(hex(trace_id)), span_id)
 SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1;
 
-CREATE TABLE log_records
+CREATE TABLE IF NOT EXISTS log_records
 (
     tenant LowCardinality(String),
     -- the record's time, else its observed time, else when it was queued; time_source says which: 0, 1, 2
@@ -107,7 +107,7 @@ PARTITION BY toDate(time)
 ORDER BY (tenant, toStartOfFiveMinutes(time), resource_id, time)
 SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1;
 
-CREATE TABLE metric_gauge_points
+CREATE TABLE IF NOT EXISTS metric_gauge_points
 (
     tenant LowCardinality(String),
     metric_name LowCardinality(String) CODEC(ZSTD(1)),
@@ -147,7 +147,7 @@ PARTITION BY toDate(time)
 ORDER BY (tenant, metric_name, resource_id, time)
 SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1;
 
-CREATE TABLE metric_sum_points
+CREATE TABLE IF NOT EXISTS metric_sum_points
 (
     tenant LowCardinality(String),
     metric_name LowCardinality(String) CODEC(ZSTD(1)),
@@ -189,7 +189,7 @@ PARTITION BY toDate(time)
 ORDER BY (tenant, metric_name, resource_id, time)
 SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1;
 
-CREATE TABLE metric_histogram_points
+CREATE TABLE IF NOT EXISTS metric_histogram_points
 (
     tenant LowCardinality(String),
     metric_name LowCardinality(String) CODEC(ZSTD(1)),
@@ -232,7 +232,7 @@ PARTITION BY toDate(time)
 ORDER BY (tenant, metric_name, resource_id, time)
 SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1;
 
-CREATE TABLE metric_exp_histogram_points
+CREATE TABLE IF NOT EXISTS metric_exp_histogram_points
 (
     tenant LowCardinality(String),
     metric_name LowCardinality(String) CODEC(ZSTD(1)),
@@ -280,7 +280,7 @@ PARTITION BY toDate(time)
 ORDER BY (tenant, metric_name, resource_id, time)
 SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1;
 
-CREATE TABLE metric_summary_points
+CREATE TABLE IF NOT EXISTS metric_summary_points
 (
     tenant LowCardinality(String),
     metric_name LowCardinality(String) CODEC(ZSTD(1)),
@@ -314,7 +314,7 @@ SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory =
 
 -- When each resource was seen, over all signals. Minimum and maximum may be applied twice without harm, so this table
 -- stays right when a range of records is inserted again after a crash.
-CREATE TABLE resource_sightings
+CREATE TABLE IF NOT EXISTS resource_sightings
 (
     tenant LowCardinality(String),
     resource_id UInt64,
@@ -327,7 +327,7 @@ PARTITION BY toStartOfMonth(day)
 ORDER BY (tenant, resource_id, day)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1;
 
-CREATE MATERIALIZED VIEW resource_sightings_from_spans TO resource_sightings AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS resource_sightings_from_spans TO resource_sightings AS
 SELECT
     tenant,
     resource_id,
@@ -337,26 +337,26 @@ SELECT
     max(least(addNanoseconds(start_time, least(greatest(duration_nanos, 0), 2592000000000000)), toDateTime64(ingested_at, 9, 'UTC'))) AS last_seen
 FROM spans GROUP BY tenant, resource_id, day;
 
-CREATE MATERIALIZED VIEW resource_sightings_from_log_records TO resource_sightings AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS resource_sightings_from_log_records TO resource_sightings AS
 SELECT tenant, resource_id, toDate(time) AS day, min(least(time, toDateTime64(ingested_at, 9, 'UTC'))) AS first_seen, max(least(time, toDateTime64(ingested_at, 9, 'UTC'))) AS last_seen
 FROM log_records GROUP BY tenant, resource_id, day;
 
-CREATE MATERIALIZED VIEW resource_sightings_from_metric_gauge_points TO resource_sightings AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS resource_sightings_from_metric_gauge_points TO resource_sightings AS
 SELECT tenant, resource_id, toDate(time) AS day, min(least(time, toDateTime64(ingested_at, 9, 'UTC'))) AS first_seen, max(least(time, toDateTime64(ingested_at, 9, 'UTC'))) AS last_seen
 FROM metric_gauge_points GROUP BY tenant, resource_id, day;
 
-CREATE MATERIALIZED VIEW resource_sightings_from_metric_sum_points TO resource_sightings AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS resource_sightings_from_metric_sum_points TO resource_sightings AS
 SELECT tenant, resource_id, toDate(time) AS day, min(least(time, toDateTime64(ingested_at, 9, 'UTC'))) AS first_seen, max(least(time, toDateTime64(ingested_at, 9, 'UTC'))) AS last_seen
 FROM metric_sum_points GROUP BY tenant, resource_id, day;
 
-CREATE MATERIALIZED VIEW resource_sightings_from_metric_histogram_points TO resource_sightings AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS resource_sightings_from_metric_histogram_points TO resource_sightings AS
 SELECT tenant, resource_id, toDate(time) AS day, min(least(time, toDateTime64(ingested_at, 9, 'UTC'))) AS first_seen, max(least(time, toDateTime64(ingested_at, 9, 'UTC'))) AS last_seen
 FROM metric_histogram_points GROUP BY tenant, resource_id, day;
 
-CREATE MATERIALIZED VIEW resource_sightings_from_metric_exp_histogram_points TO resource_sightings AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS resource_sightings_from_metric_exp_histogram_points TO resource_sightings AS
 SELECT tenant, resource_id, toDate(time) AS day, min(least(time, toDateTime64(ingested_at, 9, 'UTC'))) AS first_seen, max(least(time, toDateTime64(ingested_at, 9, 'UTC'))) AS last_seen
 FROM metric_exp_histogram_points GROUP BY tenant, resource_id, day;
 
-CREATE MATERIALIZED VIEW resource_sightings_from_metric_summary_points TO resource_sightings AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS resource_sightings_from_metric_summary_points TO resource_sightings AS
 SELECT tenant, resource_id, toDate(time) AS day, min(least(time, toDateTime64(ingested_at, 9, 'UTC'))) AS first_seen, max(least(time, toDateTime64(ingested_at, 9, 'UTC'))) AS last_seen
 FROM metric_summary_points GROUP BY tenant, resource_id, day;
