@@ -5,6 +5,11 @@ export interface NewRecord {
   tenant: string
   /** A plain OTLP protobuf export request, already cut free of rejected items. */
   payload: Uint8Array
+  /**
+   * True when equal bytes need not be the same export sent again, because an item carries no time of its own. Such a
+   * record is never taken for a duplicate.
+   */
+  mayRepeat?: boolean
 }
 
 /**
@@ -24,7 +29,64 @@ export interface QueuedRecord {
   /** When the record was queued: the only clock that rows may depend on. */
   queuedAtMillis: number
   tenant: string
-  /** False for records of foreign producers, whose items nobody has checked yet. */
-  isChecked: boolean
   payload: Uint8Array
+}
+
+/** A run of records, first and last included, which one attempt after another tries to bring into the store. */
+export interface RangeIntent {
+  first: number
+  last: number
+  attempt: number
+}
+
+/** Where a partition's writer stands. Everything before `next` is in the store. */
+export interface Position {
+  next: number
+  /** The range that was being written when this was saved; whether its rows are in the store is not known. */
+  intent?: RangeIntent
+}
+
+export interface RangeLimits {
+  recordsMax: number
+  bytesMax: number
+}
+
+/**
+ * One partition of the queue as its only writer sees it. The writer saves its intent before it inserts a range, so that
+ * after a crash it is known which rows to look for, and moves the position only once all rows are durable.
+ */
+export interface QueuePartition {
+  /** Names the partition in rows and metrics, such as `otlp_spans/0`. */
+  readonly name: string
+  position(): Position
+  savePosition(position: Position): Promise<void>
+  /**
+   * Durable records from `from` on, in order: at least one, unless the signal aborts (then none), and no more than the
+   * limits allow, except that a single record larger than `bytesMax` comes alone.
+   */
+  read(from: number, limits: RangeLimits, signal: AbortSignal): Promise<QueuedRecord[]>
+  /** The records that an intent names, as far as they are still there; what is missing is logged as lost. */
+  readRange(first: number, last: number): Promise<QueuedRecord[]>
+  /** Bytes of durable records from `from` on. */
+  bytesBehind(from: number): number
+  lag(): QueueLag
+}
+
+export interface QueueLag {
+  recordsBehind: number
+  bytes: number
+  /** Age of the oldest record that is not in the store; 0 when all are. */
+  oldestUnwrittenAgeMillis: number
+}
+
+export interface Queue extends QueueAppender {
+  partition(signal: Signal): QueuePartition
+  close(): Promise<void>
+}
+
+/** The topic of each signal: the OpenTelemetry Collector's own names. */
+export const topicBySignal: Readonly<Record<Signal, string>> = {
+  traces: 'otlp_spans',
+  logs: 'otlp_logs',
+  metrics: 'otlp_metrics',
 }

@@ -1,0 +1,184 @@
+import { appendFile, mkdtemp, readdir, rm, truncate } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Unavailable } from '#runtime/errors.ts'
+import { createLogger } from '#runtime/logger.ts'
+import { type LocalLogSettings, openLocalLog } from './local-log.ts'
+import type { Queue, QueuedRecord } from './queue.ts'
+
+const logger = createLogger({ name: 'test', level: 'silent' })
+const anyLimits = { recordsMax: 1000, bytesMax: 1 << 20 }
+const payload = (text: string): Uint8Array => new TextEncoder().encode(text)
+const textsOf = (records: readonly QueuedRecord[]): string[] =>
+  records.map((record) => new TextDecoder().decode(record.payload))
+
+let dataDir: string
+let queue: Queue | undefined
+
+const open = async (settings: Partial<LocalLogSettings> = {}): Promise<Queue> => {
+  queue = await openLocalLog({ dataDir, logger, ...settings })
+  return queue
+}
+const append = (text: string) => queue?.append('traces', { tenant: 'default', payload: payload(text) })
+const readAll = (from = 0) =>
+  queue?.partition('traces').read(from, anyLimits, AbortSignal.timeout(5000)) ?? []
+const segmentFiles = async () =>
+  (await readdir(join(dataDir, 'queue/otlp_spans/0'))).filter((name) => name.endsWith('.log')).toSorted()
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'aftertrace-queue-'))
+})
+afterEach(async () => {
+  await queue?.close()
+  queue = undefined
+  await rm(dataDir, { recursive: true, force: true })
+})
+
+describe('the local log', () => {
+  it('gives back what was appended, in order, with tenant and queue time', async () => {
+    await open({ now: () => 1_700_000_000_123 })
+    await Promise.all(['a', 'b', 'c'].map((text) => append(text)))
+    const records = await readAll()
+    expect(textsOf(records)).toEqual(['a', 'b', 'c'])
+    expect(records.map((record) => record.offset)).toEqual([0, 1, 2])
+    expect(records[0]).toMatchObject({ tenant: 'default', queuedAtMillis: 1_700_000_000_123 })
+  })
+
+  it('has everything acknowledged, and the position, after it is opened again', async () => {
+    await open()
+    await append('a')
+    await append('b')
+    await queue?.partition('traces').savePosition({ next: 1, intent: { first: 1, last: 1, attempt: 3 } })
+    await queue?.close()
+    await open()
+    expect(queue?.partition('traces').position()).toEqual({
+      next: 1,
+      intent: { first: 1, last: 1, attempt: 3 },
+    })
+    expect(textsOf(await readAll(1))).toEqual(['b'])
+    await append('c')
+    expect((await readAll(2)).map((record) => record.offset)).toEqual([2])
+  })
+
+  it('cuts a torn tail off and goes on with the offset that was never acknowledged', async () => {
+    await open()
+    await append('whole')
+    await append('torn')
+    await queue?.close()
+    const file = join(dataDir, 'queue/otlp_spans/0', (await segmentFiles())[0] ?? '')
+    await truncate(file, 8 + 34 + 'default'.length + 'whole'.length + 20)
+    await open()
+    await append('after')
+    const records = await readAll()
+    expect(textsOf(records)).toEqual(['whole', 'after'])
+    expect(records.map((record) => record.offset)).toEqual([0, 1])
+  })
+
+  it('cuts off bytes that are no entry at all', async () => {
+    await open()
+    await append('whole')
+    await queue?.close()
+    await appendFile(
+      join(dataDir, 'queue/otlp_spans/0', (await segmentFiles())[0] ?? ''),
+      Buffer.alloc(5000, 0xff),
+    )
+    await open()
+    await append('after')
+    expect(textsOf(await readAll())).toEqual(['whole', 'after'])
+  })
+
+  it('knows an export that is sent again, also after a restart, and tenants do not share exports', async () => {
+    await open()
+    expect(await append('same')).toBe('appended')
+    expect(await append('same')).toBe('duplicate')
+    expect(await queue?.append('traces', { tenant: 'other', payload: payload('same') })).toBe('appended')
+    await queue?.close()
+    await open()
+    expect(await append('same')).toBe('duplicate')
+    expect(textsOf(await readAll())).toEqual(['same', 'same'])
+  })
+
+  it('stores records that may repeat as often as they come', async () => {
+    await open()
+    for (let count = 0; count < 3; count++)
+      await queue?.append('logs', { tenant: 'default', payload: payload('tick'), mayRepeat: true })
+    const records = await queue?.partition('logs').read(0, anyLimits, AbortSignal.timeout(5000))
+    expect(records).toHaveLength(3)
+  })
+
+  it('reads across segments within its limits and removes segments that are in the store', async () => {
+    await open({ segmentBytes: 1000 })
+    const texts = Array.from({ length: 50 }, (_, index) => `${index}`.padEnd(100, '.'))
+    for (const text of texts) await append(text)
+    const before = await segmentFiles()
+    expect(before.length).toBeGreaterThan(5)
+    const partition = queue?.partition('traces')
+    const seen: string[] = []
+    for (let from = 0; from < texts.length; from = seen.length) {
+      const records =
+        (await partition?.read(from, { recordsMax: 7, bytesMax: 600 }, AbortSignal.timeout(5000))) ?? []
+      expect(records.length).toBeLessThanOrEqual(4)
+      seen.push(...textsOf(records))
+    }
+    expect(seen).toEqual(texts)
+    expect(textsOf((await partition?.readRange(20, 29)) ?? [])).toEqual(texts.slice(20, 30))
+    await partition?.savePosition({ next: 50 })
+    expect((await segmentFiles()).length).toBeLessThan(before.length)
+    await queue?.close()
+    await open({ segmentBytes: 1000 })
+    await append('next')
+    expect((await readAll(50))[0]?.offset).toBe(50)
+  })
+
+  it('gives a record larger than the limit alone', async () => {
+    await open()
+    const large = 'x'.repeat(3 << 20)
+    await append('small')
+    await append(large)
+    const partition = queue?.partition('traces')
+    const limits = { recordsMax: 10, bytesMax: 1000 }
+    expect(textsOf((await partition?.read(0, limits, AbortSignal.timeout(5000))) ?? [])).toEqual(['small'])
+    expect(textsOf((await partition?.read(1, limits, AbortSignal.timeout(5000))) ?? [])).toEqual([large])
+  })
+
+  it('refuses by name when what is not in the store has reached its bound, and takes records again after', async () => {
+    await open({ unwrittenBytesMax: 500 })
+    await append('x'.repeat(300))
+    await expect(append('y'.repeat(300))).rejects.toThrow(Unavailable)
+    await expect(append('y'.repeat(300))).rejects.toThrow('the queue is full')
+    await queue?.partition('traces').savePosition({ next: 1 })
+    expect(await append('y'.repeat(300))).toBe('appended')
+  })
+
+  it('tells how far the writer is behind', async () => {
+    let nowMillis = 1000
+    await open({ now: () => nowMillis })
+    await append('a')
+    nowMillis = 4000
+    await append('b')
+    expect(queue?.partition('traces').lag()).toMatchObject({
+      recordsBehind: 2,
+      oldestUnwrittenAgeMillis: 3000,
+    })
+    await queue?.partition('traces').savePosition({ next: 1 })
+    expect(queue?.partition('traces').lag()).toMatchObject({ recordsBehind: 1, oldestUnwrittenAgeMillis: 0 })
+    await queue?.partition('traces').savePosition({ next: 2 })
+    expect(queue?.partition('traces').lag()).toEqual({
+      recordsBehind: 0,
+      bytes: 0,
+      oldestUnwrittenAgeMillis: 0,
+    })
+  })
+
+  it('wakes a reader that waits, and lets it go when the wait is aborted', async () => {
+    await open()
+    const waiting = readAll()
+    await append('late')
+    expect(textsOf(await waiting)).toEqual(['late'])
+    const abort = new AbortController()
+    const reading = queue?.partition('traces').read(1, anyLimits, abort.signal)
+    abort.abort()
+    expect(await reading).toEqual([])
+  })
+})
