@@ -64,7 +64,7 @@ export interface Field {
 
 export interface Descriptor<T extends object = object> {
   /** A message with every field at its default. Always the same shape, so that engines keep one hidden class. */
-  create(): T
+  create: () => T
   /** In ascending order of numbers. */
   fields: readonly Field[]
   /** The names of the oneof's members; empty without a oneof. */

@@ -9,13 +9,13 @@ export class JsonFault extends Error {
 export interface JsonScalar {
   /** @throws JsonFault when the value is not of the kind */
   parse(value: unknown): unknown
-  format(value: unknown): string | number | boolean
+  format(value: never): string | number | boolean
 }
 
 const jsonScalar = <T>(
   parse: (value: unknown) => T,
   format: (value: T) => string | number | boolean,
-): JsonScalar => ({ parse, format: format as (value: unknown) => string | number | boolean })
+): JsonScalar => ({ parse, format })
 
 const fault = (expected: string, value: unknown): never => {
   const text =

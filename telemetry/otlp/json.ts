@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/no-unsafe-type-assertion -- the descriptors know the types that a loop over them cannot */
 /** OTLP export requests as JSON text. */
 import { OtlpDecodeError } from './decode-error.ts'
 import { type Descriptor, exportRequestDescriptors, type Field } from './descriptors.ts'
@@ -153,7 +154,7 @@ const toJson = (descriptor: Descriptor, message: Message): Message => {
 const valueToJson = (field: Field, value: unknown): unknown =>
   field.kind === 'message'
     ? toJson(field.message as Descriptor, value as Message)
-    : jsonScalars[field.kind].format(value)
+    : jsonScalars[field.kind].format(value as never)
 
 const isLeftOut = (field: Field, value: unknown): boolean => {
   if (field.presence === 'repeated') return (value as unknown[]).length === 0

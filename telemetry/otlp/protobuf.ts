@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/no-unsafe-type-assertion -- the descriptors know the types that a loop over them cannot */
 /** OTLP export requests as protobuf bytes. */
 import { type Descriptor, exportRequestDescriptors, type Field } from './descriptors.ts'
 import type { ExportRequestBySignal, Signal } from './messages.ts'
@@ -66,7 +67,7 @@ type Message = Record<string, unknown>
 
 /** A descriptor made ready for the two loops: fields found by number, codecs by reference. */
 interface Plan {
-  create(): object
+  create: () => object
   fieldsByNumber: readonly (FieldPlan | undefined)[]
   fields: readonly FieldPlan[]
   oneofNames: readonly string[]

@@ -16,7 +16,7 @@ const scalar = <T>(
   read: (reader: WireReader, end: number) => T,
   write: (writer: WireWriter, value: T) => void,
   isDefault: (value: T) => boolean,
-): ScalarCodec => ({ wireType, read, write, isDefault }) as ScalarCodec
+): ScalarCodec => ({ wireType, read, write, isDefault })
 
 const readText = (reader: WireReader, end: number): string => {
   const length = readLength(reader, end)

@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest'
+import { anyValueToText, anyValueType } from './any-value.ts'
+import type { AnyValue } from './messages.ts'
+
+const text = (stringValue: string): AnyValue => ({ stringValue })
+
+describe('anyValueToText', () => {
+  it.each<[AnyValue | undefined, string, string]>([
+    [undefined, 'e', ''],
+    [{}, 'e', ''],
+    [text(''), 's', ''],
+    [text('<a> & "b"'), 's', '<a> & "b"'],
+    [{ boolValue: false }, 'b', 'false'],
+    [{ boolValue: true }, 'b', 'true'],
+    [{ intValue: -9_223_372_036_854_775_808n }, 'i', '-9223372036854775808'],
+    [{ doubleValue: 1 }, 'd', '1'],
+    [{ doubleValue: 0.1 }, 'd', '0.1'],
+    [{ doubleValue: 1e21 }, 'd', '1e+21'],
+    [{ doubleValue: 1e-7 }, 'd', '1e-7'],
+    [{ doubleValue: 123_456_789_012_345_680_000 }, 'd', '123456789012345680000'],
+    [{ doubleValue: -0 }, 'd', '-0'],
+    [{ doubleValue: Number.NaN }, 'd', 'NaN'],
+    [{ doubleValue: -Infinity }, 'd', '-Infinity'],
+    [{ bytesValue: new Uint8Array([1, 2, 255]) }, 'y', 'AQL/'],
+    [{ bytesValue: new Uint8Array(0) }, 'y', ''],
+    [{ arrayValue: { values: [] } }, 'a', '[]'],
+    [{ kvlistValue: { values: [] } }, 'm', '{}'],
+  ])('writes case %# as the Collector does', (value, type, expected) => {
+    expect(anyValueType(value)).toBe(type)
+    expect(anyValueToText(value)).toBe(expected)
+  })
+
+  it('writes arrays and maps as JSON, map keys in order and each once', () => {
+    const value: AnyValue = {
+      kvlistValue: {
+        values: [
+          { key: 'z', value: { intValue: 9_007_199_254_740_993n } },
+          { key: 'a', value: text('first') },
+          {
+            key: 'a',
+            value: {
+              arrayValue: { values: [text('<q>"'), { boolValue: true }, {}, { doubleValue: Infinity }] },
+            },
+          },
+          { key: 'n' },
+          { key: 'raw', value: { bytesValue: new Uint8Array([0]) } },
+        ],
+      },
+    }
+    const html = String.raw`"\u003cq\u003e\""`
+    expect(anyValueToText(value)).toBe(
+      `{"a":[${html},true,null,"Infinity"],"n":null,"raw":"AA==","z":9007199254740993}`,
+    )
+  })
+})
