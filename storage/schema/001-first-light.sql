@@ -1,6 +1,6 @@
 -- Physical tables. Resource attributes lie once per resource, ids are binary, spans of a trace lie together.
--- `range` names the range of queued records that a row came from (see storage/block-writer.ts); `ingested_at` is the
--- record's queue timestamp. `*_types` holds one letter per entry of the map before it (see storage/attributes.ts).
+-- `range` names the range of queued records that a row came from (see storage/range-store.ts); `ingested_at` is the
+-- record's queue timestamp. `*_types` holds one letter per entry of the map before it (see telemetry/otlp/any-value.ts).
 -- Retention (TTL) is not here: it follows the settings and is applied at every start (storage/retention.ts).
 
 CREATE TABLE IF NOT EXISTS resources
@@ -11,6 +11,8 @@ CREATE TABLE IF NOT EXISTS resources
     attribute_types LowCardinality(String),
     dropped_attributes_count UInt32,
     schema_url LowCardinality(String),
+    -- JSON as in OTLP, empty where there are none
+    entity_refs String,
     seen_at DateTime('UTC') CODEC(Delta, ZSTD(1)),
     service_name LowCardinality(String) MATERIALIZED attributes['service.name'],
     service_namespace LowCardinality(String) MATERIALIZED attributes['service.namespace'],

@@ -1,0 +1,83 @@
+import type { Columns } from '#storage/native-block.ts'
+import { type TableRow, physicalTables } from '#storage/physical-tables.ts'
+import type { RangeBlock, RangeTable } from '#storage/range-store.ts'
+import type { InstrumentationScope, Resource } from '#telemetry/otlp/messages.ts'
+import { attributeColumns } from './attributes.ts'
+import { type ResourceRow, resourceRow } from './resource-row.ts'
+
+/** The rows of one range of queued records, gathered into one block per table and day. */
+export interface Batch {
+  addResource(tenant: string, resource: Resource | undefined, schemaUrl: string): bigint
+  /** `timeUnixNano` decides the day. */
+  addRow<Table extends RangeTable>(table: Table, timeUnixNano: bigint, row: TableRow<Table>): void
+  resources(): readonly ResourceRow[]
+  blocks(): RangeBlock[]
+}
+
+const nanosPerDay = 86_400_000_000_000n
+
+export const createBatch = (): Batch => {
+  const resources = new Map<bigint, ResourceRow>()
+  const blocks = new Map<string, RangeBlock>()
+
+  const blockOf = (table: RangeTable, day: number): RangeBlock => {
+    const key = `${table}/${day}`
+    let block = blocks.get(key)
+    if (block === undefined) {
+      block = { table, day, rowCount: 0, columns: physicalTables[table]() as unknown as Columns }
+      blocks.set(key, block)
+    }
+    return block
+  }
+
+  return {
+    addResource: (tenant, resource, schemaUrl) => {
+      const row = resourceRow(tenant, resource, schemaUrl)
+      resources.set(row.resource_id, row)
+      return row.resource_id
+    },
+    addRow: (table, timeUnixNano, row) => {
+      const block = blockOf(table, Number(timeUnixNano / nanosPerDay))
+      pushRow(block.columns, row)
+      block.rowCount += 1
+    },
+    resources: () => [...resources.values()],
+    // In a stated order, so that the same range always makes the same inserts in the same sequence.
+    blocks: () => [...blocks].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, block]) => block),
+  }
+}
+
+/** Adds one row to the columns of its table; both have the same names by their types. */
+export const pushRow = (columns: Columns, row: object): void => {
+  const values = row as Record<string, never>
+  for (const name in columns) columns[name]?.push(values[name] as never)
+}
+
+/** What rows of all three signals share: where the record came from and which scope made the item. */
+export interface RowOrigin {
+  tenant: string
+  ingested_at: number
+  resource_id: bigint
+}
+
+export type ScopeColumns = Pick<
+  TableRow<'spans'>,
+  | 'scope_name'
+  | 'scope_version'
+  | 'scope_attributes'
+  | 'scope_attribute_types'
+  | 'scope_dropped_attributes_count'
+  | 'scope_schema_url'
+>
+
+export const scopeColumns = (scope: InstrumentationScope | undefined, schemaUrl: string): ScopeColumns => {
+  const { map, types } = attributeColumns(scope?.attributes ?? [])
+  return {
+    scope_name: scope?.name ?? '',
+    scope_version: scope?.version ?? '',
+    scope_attributes: map,
+    scope_attribute_types: types,
+    scope_dropped_attributes_count: scope?.droppedAttributesCount ?? 0,
+    scope_schema_url: schemaUrl,
+  }
+}

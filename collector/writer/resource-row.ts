@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto'
+import type { TableRow } from '#storage/physical-tables.ts'
+import type { Resource } from '#telemetry/otlp/messages.ts'
+import { attributeColumns } from './attributes.ts'
+
+export type ResourceRow = Omit<TableRow<'resources'>, 'seen_at'>
+
+const emptyResource: Resource = { attributes: [], droppedAttributesCount: 0, entityRefs: [] }
+
+/**
+ * The row of a resource. Its id is a hash of everything that tells it apart, tenant included, and not of the order in
+ * which attributes came; so every writer gives the same resource the same id without asking.
+ */
+export const resourceRow = (
+  tenant: string,
+  resource: Resource = emptyResource,
+  schemaUrl: string,
+): ResourceRow => {
+  const { map, types } = attributeColumns(resource.attributes)
+  const entityRefs = resource.entityRefs.length === 0 ? '' : JSON.stringify(resource.entityRefs)
+  const sorted = map.map(([key, value], index) => [key, value, types[index] ?? 's']).toSorted(byKeyThenValue)
+  const identity = JSON.stringify([tenant, schemaUrl, resource.droppedAttributesCount, entityRefs, sorted])
+  return {
+    tenant,
+    resource_id: createHash('sha256').update(identity).digest().readBigUInt64LE(0),
+    attributes: map,
+    attribute_types: types,
+    dropped_attributes_count: resource.droppedAttributesCount,
+    schema_url: schemaUrl,
+    entity_refs: entityRefs,
+  }
+}
+
+const byKeyThenValue = (a: readonly string[], b: readonly string[]): number => {
+  for (let index = 0; index < a.length; index++) {
+    const [left = '', right = ''] = [a[index], b[index]]
+    if (left !== right) return left < right ? -1 : 1
+  }
+  return 0
+}
