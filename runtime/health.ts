@@ -21,7 +21,10 @@ export const createHealth = (): Health => {
 
   const run = async (name: string, check: () => Promise<void> | void) => {
     const { promise: timeout, reject } = Promise.withResolvers<never>()
-    const timer = setTimeout(() => reject(new Error(`no answer in ${checkTimeoutMillis} ms`)), checkTimeoutMillis)
+    const timer = setTimeout(
+      () => reject(new Error(`no answer in ${checkTimeoutMillis} ms`)),
+      checkTimeoutMillis,
+    )
     try {
       await Promise.race([check(), timeout])
       return { name, ok: true, detail: 'ok' }

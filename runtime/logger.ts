@@ -3,13 +3,20 @@ import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino'
 export type Logger = PinoLogger
 
 /** JSON lines on standard error, so that standard output stays free for what a command prints. */
-export const createLogger = (options: { name: string; level?: string; destination?: DestinationStream }): Logger =>
+export const createLogger = (options: {
+  name: string
+  level?: string
+  destination?: DestinationStream
+}): Logger =>
   pino(
     {
       name: options.name,
       level: options.level ?? 'info',
       timestamp: pino.stdTimeFunctions.isoTime,
-      redact: { paths: ['*.authorization', '*.password', '*.token', 'headers.authorization'], censor: '[redacted]' },
+      redact: {
+        paths: ['*.authorization', '*.password', '*.token', 'headers.authorization'],
+        censor: '[redacted]',
+      },
     },
     options.destination ?? pino.destination({ fd: 2, sync: false }),
   )

@@ -1,0 +1,119 @@
+import { fileURLToPath } from 'node:url'
+import { mkdir } from 'node:fs/promises'
+import { openLocalLog } from '#collector/queue/local-log.ts'
+import { createReceiver } from '#collector/receiver/receiver.ts'
+import { createDeadLetters } from '#collector/writer/dead-letters.ts'
+import { createWriter } from '#collector/writer/writer.ts'
+import { createQueryApi } from '#query-api/server.ts'
+import { createHealth } from '#runtime/health.ts'
+import { createLifecycle } from '#runtime/lifecycle.ts'
+import type { Logger } from '#runtime/logger.ts'
+import { createSelfMetrics } from '#runtime/self-metrics.ts'
+import { openStore } from '#storage/connection.ts'
+import { migrate } from '#storage/migrate.ts'
+import { createRangeStore } from '#storage/range-store.ts'
+import { applyRetention } from '#storage/retention.ts'
+import { sql } from '#storage/sql.ts'
+import { signals } from '#telemetry/otlp/messages.ts'
+import { type ProgramSettings, listenHost } from './settings.ts'
+
+export interface Backend {
+  otlpHttpUrl: string
+  otlpGrpcUrl: string
+  apiUrl: string
+  stop(): Promise<void>
+}
+
+const nanosPerSecond = 1_000_000_000n
+
+/** The whole product in one process: role `all`. What was started is stopped in reverse, also when a later part fails. */
+export const startBackend = async (
+  values: ProgramSettings,
+  logger: Logger,
+  version: string,
+): Promise<Backend> => {
+  const lifecycle = createLifecycle(logger)
+  try {
+    const selfMetrics = createSelfMetrics()
+    lifecycle.onStop('self metrics', () => selfMetrics.stop())
+    const health = createHealth()
+
+    await mkdir(values.DATA_DIR, { recursive: true })
+    const store = await openStore(
+      values.CLICKHOUSE_URL === undefined
+        ? { dataDir: values.DATA_DIR, database: values.CLICKHOUSE_DATABASE }
+        : { clickhouseUrl: values.CLICKHOUSE_URL, database: values.CLICKHOUSE_DATABASE },
+    )
+    lifecycle.onStop('store', () => store.close())
+    const { applied } = await migrate(store)
+    if (applied.length > 0) logger.info({ applied }, 'schema migrated')
+    await applyRetention(store, {
+      tracesSeconds: values.RETENTION_TRACES,
+      logsSeconds: values.RETENTION_LOGS,
+      metricsSeconds: values.RETENTION_METRICS,
+    })
+
+    const queue = await openLocalLog({ dataDir: values.DATA_DIR, logger, selfMetrics })
+    lifecycle.onStop('queue', () => queue.close())
+
+    const writer = createWriter({
+      queue,
+      store: createRangeStore(store),
+      deadLetters: createDeadLetters({ dataDir: values.DATA_DIR, logger }),
+      logger,
+      selfMetrics,
+    })
+    writer.start()
+    lifecycle.onStop('writer', () => writer.stop())
+
+    const host = listenHost(values)
+    const retentionNanos = {
+      traces: BigInt(values.RETENTION_TRACES) * nanosPerSecond,
+      logs: BigInt(values.RETENTION_LOGS) * nanosPerSecond,
+      metrics: BigInt(values.RETENTION_METRICS) * nanosPerSecond,
+    }
+    const receiver = createReceiver({
+      queue,
+      retentionNanos,
+      host,
+      httpPort: values.OTLP_HTTP_PORT,
+      grpcPort: values.OTLP_GRPC_PORT,
+      ingestTokens: values.INGEST_TOKENS,
+      requestBytesMax: values.OTLP_REQUEST_BYTES_MAX,
+      logger,
+      selfMetrics,
+      now: Date.now,
+    })
+
+    health.addCheck('store', async () => void (await store.query(sql`SELECT 1`, { maxExecutionSeconds: 2 })))
+    health.addCheck('writer', () => {
+      const failure = writer.failure()
+      if (failure !== undefined) throw new Error(failure)
+    })
+
+    const api = createQueryApi({
+      store,
+      health,
+      selfMetrics,
+      logger,
+      host,
+      port: values.HTTP_PORT,
+      uiFolder: fileURLToPath(new URL('../ui/dist', import.meta.url)),
+      apiTokens: values.API_TOKENS,
+      version,
+      queueLags: () => signals.map((signal) => ({ signal, ...queue.partition(signal).lag() })),
+    })
+    const { url: apiUrl } = await api.start()
+    lifecycle.onStop('query API', () => api.stop())
+
+    const { httpUrl, grpcUrl } = await receiver.start()
+    // Last in, first out: senders are turned away before anything that they need is stopped.
+    lifecycle.onStop('receiver', () => receiver.stop())
+    lifecycle.onStop('readiness', () => health.drain())
+
+    return { otlpHttpUrl: httpUrl, otlpGrpcUrl: grpcUrl, apiUrl, stop: () => lifecycle.stop() }
+  } catch (error) {
+    await lifecycle.stop()
+    throw error
+  }
+}
