@@ -1,0 +1,235 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createLogger } from '#runtime/logger.ts'
+import { createSelfMetrics } from '#runtime/self-metrics.ts'
+import { type Store, openStore } from '#storage/connection.ts'
+import { migrate } from '#storage/migrate.ts'
+import { type RangeStore, createRangeStore } from '#storage/range-store.ts'
+import { sql } from '#storage/sql.ts'
+import type { ExportTraceServiceRequest, Span } from '#telemetry/otlp/messages.ts'
+import { encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
+import { openLocalLog } from '../queue/local-log.ts'
+import type { Queue } from '../queue/queue.ts'
+import { createDeadLetters } from './dead-letters.ts'
+import { type Writer, createWriter } from './writer.ts'
+
+const logger = createLogger({ name: 'test', level: 'silent' })
+const selfMetrics = createSelfMetrics()
+const nowNanos = 1_760_000_000_000_000_000n
+const nanosPerDay = 86_400_000_000_000n
+
+let dataDir: string
+let store: Store
+let queue: Queue
+let writer: Writer | undefined
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'aftertrace-writer-'))
+  store = await openStore({ dataDir, database: 'otel' })
+  await migrate(store)
+  queue = await openLocalLog({ dataDir, logger })
+})
+afterEach(async () => {
+  await writer?.stop()
+  writer = undefined
+  await queue.close()
+  await store.close()
+  await rm(dataDir, { recursive: true, force: true })
+})
+
+const start = (rangeStore: RangeStore = createRangeStore(store)): Writer => {
+  writer = createWriter({
+    queue,
+    store: rangeStore,
+    deadLetters: createDeadLetters({ dataDir, logger }),
+    logger,
+    selfMetrics,
+    gatherMillis: 10,
+  })
+  writer.start()
+  return writer
+}
+
+const id = (length: number, number: number): Uint8Array => {
+  const bytes = new Uint8Array(length)
+  new DataView(bytes.buffer).setUint32(length - 4, number)
+  return bytes
+}
+
+const span = (number: number, startTimeUnixNano: bigint): Span => ({
+  traceId: id(16, number),
+  spanId: id(8, number),
+  traceState: '',
+  parentSpanId: new Uint8Array(),
+  flags: 0,
+  name: `span ${number}`,
+  kind: 2,
+  startTimeUnixNano,
+  endTimeUnixNano: startTimeUnixNano + 1000n,
+  attributes: [],
+  droppedAttributesCount: 0,
+  events: [],
+  droppedEventsCount: 0,
+  links: [],
+  droppedLinksCount: 0,
+})
+
+const request = (spans: Span[], pod = 'pod-a'): ExportTraceServiceRequest => ({
+  resourceSpans: [
+    {
+      resource: {
+        attributes: [
+          { key: 'service.name', value: { stringValue: 'checkout' } },
+          { key: 'k8s.pod.name', value: { stringValue: pod } },
+        ],
+        droppedAttributesCount: 0,
+        entityRefs: [],
+      },
+      schemaUrl: '',
+      scopeSpans: [{ spans, schemaUrl: '' }],
+    },
+  ],
+})
+
+const append = (spans: Span[], pod?: string) =>
+  queue.append('traces', { tenant: 'default', payload: encodeExportRequest('traces', request(spans, pod)) })
+
+const written = async (): Promise<void> => {
+  await expect.poll(() => queue.partition('traces').lag().recordsBehind, { timeout: 15_000 }).toBe(0)
+}
+
+const spanNames = async (): Promise<string[]> => {
+  const rows = await store.query<{ name: string }>(sql`SELECT name FROM spans ORDER BY name`)
+  return rows.map(({ name }) => name)
+}
+const ranges = async (): Promise<string[]> => {
+  const rows = await store.query<{ range: string }>(sql`SELECT DISTINCT range FROM spans ORDER BY range`)
+  return rows.map(({ range }) => range)
+}
+
+describe('the writer', () => {
+  it('brings queued exports into the store and remembers each resource once', async () => {
+    await append([span(1, nowNanos), span(2, nowNanos)])
+    await append([span(3, nowNanos)])
+    await append([span(4, nowNanos)], 'pod-b')
+    start()
+    await written()
+    expect(await spanNames()).toEqual(['span 1', 'span 2', 'span 3', 'span 4'])
+    expect(await store.query(sql`SELECT pod_name FROM resources ORDER BY pod_name`)).toEqual([
+      { pod_name: 'pod-a' },
+      { pod_name: 'pod-b' },
+    ])
+    expect(await store.query(sql`SELECT count() AS sightings FROM resource_sightings FINAL`)).toEqual([
+      { sightings: '2' },
+    ])
+  })
+
+  it('writes a range over several days as one part per day', async () => {
+    await append([span(1, nowNanos), span(2, nowNanos - nanosPerDay), span(3, nowNanos - 2n * nanosPerDay)])
+    start()
+    await written()
+    expect(await spanNames()).toHaveLength(3)
+    expect(
+      await store.query(
+        sql`SELECT uniqExact(partition) AS days FROM system.parts WHERE table = 'spans' AND active`,
+      ),
+    ).toEqual([{ days: '3' }])
+  })
+
+  it('writes nothing twice when it was killed after the insert and before the position moved', async () => {
+    await append([span(1, nowNanos), span(2, nowNanos - nanosPerDay)])
+    start()
+    await written()
+    await writer?.stop()
+    await queue.partition('traces').savePosition({ next: 0, intent: { first: 0, last: 0, attempt: 1 } })
+    await append([span(3, nowNanos)])
+    start()
+    await written()
+    expect(await spanNames()).toEqual(['span 1', 'span 2', 'span 3'])
+  })
+
+  it('writes only the missing day when it was killed between two inserts of a range', async () => {
+    await append([span(1, nowNanos), span(2, nowNanos - nanosPerDay)])
+    start()
+    await written()
+    await writer?.stop()
+    await store.command(sql`ALTER TABLE spans DELETE WHERE name = 'span 2' SETTINGS mutations_sync = 1`)
+    await store.command(sql`TRUNCATE TABLE resource_sightings`)
+    await queue.partition('traces').savePosition({ next: 0, intent: { first: 0, last: 0, attempt: 1 } })
+    start()
+    await written()
+    expect(await spanNames()).toEqual(['span 1', 'span 2'])
+    expect(await ranges()).toEqual(['otlp_spans/0:0-0#1', 'otlp_spans/0:0-0#2'])
+    const sightings = await store.query(sql`SELECT count() AS days FROM resource_sightings FINAL`)
+    expect(sightings).toEqual([{ days: '2' }])
+  })
+
+  it('asks the store before it repeats an insert whose answer was lost', async () => {
+    const real = createRangeStore(store)
+    let lostAnswers = 2
+    const unsure: RangeStore = {
+      ...real,
+      insertBlock: async (identity, attempt, block) => {
+        await real.insertBlock(identity, attempt, block)
+        if (lostAnswers-- > 0) throw new Error('connection reset while waiting for the answer')
+      },
+    }
+    await append([span(1, nowNanos), span(2, nowNanos - nanosPerDay)])
+    start(unsure)
+    await written()
+    expect(await spanNames()).toEqual(['span 1', 'span 2'])
+  })
+
+  it('tries again under the next attempt when an insert failed for real', async () => {
+    const real = createRangeStore(store)
+    let failures = 1
+    const failing: RangeStore = {
+      ...real,
+      insertBlock: async (identity, attempt, block) => {
+        if (failures-- > 0) throw new Error('too many parts')
+        await real.insertBlock(identity, attempt, block)
+      },
+    }
+    await append([span(1, nowNanos)])
+    const running = start(failing)
+    await written()
+    expect(running.failure()).toBeUndefined()
+    expect(await ranges()).toEqual(['otlp_spans/0:0-0#2'])
+  })
+
+  it('keeps what it cannot write in the queue when it is stopped', async () => {
+    const failing: RangeStore = {
+      ...createRangeStore(store),
+      insertBlock: () => Promise.reject(new Error('disk full')),
+    }
+    await append([span(1, nowNanos)])
+    const running = start(failing)
+    await expect.poll(() => running.failure(), { timeout: 5000 }).toContain('disk full')
+    await running.stop()
+    expect(queue.partition('traces').lag().recordsBehind).toBe(1)
+    start()
+    await written()
+    expect(await spanNames()).toEqual(['span 1'])
+  })
+
+  it('sets a record aside that cannot be decoded, and writes the others', async () => {
+    await append([span(1, nowNanos)])
+    await queue.append('traces', { tenant: 'default', payload: Uint8Array.of(0x0a, 0xff, 0xff) })
+    await queue.append('traces', {
+      tenant: 'default',
+      payload: encodeExportRequest('traces', request([{ ...span(9, nowNanos), spanId: id(5, 1) }])),
+    })
+    await append([span(2, nowNanos)])
+    start()
+    await written()
+    expect(await spanNames()).toEqual(['span 1', 'span 2'])
+    expect((await readdir(join(dataDir, 'dead-letter'))).toSorted()).toEqual([
+      'traces-1.json',
+      'traces-1.otlp',
+      'traces-2.json',
+      'traces-2.otlp',
+    ])
+  })
+})
