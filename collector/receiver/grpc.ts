@@ -1,0 +1,132 @@
+import {
+  Metadata,
+  type sendUnaryData,
+  Server,
+  type ServerInterceptor,
+  ServerInterceptingCall,
+  type ServerUnaryCall,
+  type ServiceDefinition,
+  type StatusObject,
+} from '@grpc/grpc-js'
+import { encodeExportResponse, encodeRpcStatus } from '#telemetry/otlp/export-response.ts'
+import { type Signal, signals } from '#telemetry/otlp/messages.ts'
+import type { Authenticate } from './authenticate.ts'
+import type { ByteBudget } from './byte-budget.ts'
+import { overloaded } from './read-body.ts'
+import type { Receive } from './receive.ts'
+import type { ReceiverMetrics } from './receiver-metrics.ts'
+import { type Refusal, refusalCodes, type ToRefusal } from './refusal.ts'
+
+export interface GrpcReceiverParts {
+  receive: Receive
+  authenticate: Authenticate
+  budget: ByteBudget
+  requestBytesMax: number
+  metrics: ReceiverMetrics
+  toRefusal: ToRefusal
+}
+
+const servicePaths: Record<Signal, string> = {
+  traces: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
+  logs: '/opentelemetry.proto.collector.logs.v1.LogsService/Export',
+  metrics: '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export',
+}
+
+/** How large a call is, is only known when it is here; until then it counts as much as a usual batch. */
+const expectedCallBytes = 1 << 20
+/** A status message travels percent-encoded in a header, where every byte may take three. */
+const statusMessageLengthMax = 512
+
+/**
+ * OTLP/gRPC. Messages pass as raw bytes: decoding is the receive path's. The library holds `requestBytesMax` on the
+ * wire and again after decompression.
+ */
+export const createGrpcReceiver = (parts: GrpcReceiverParts): Server => {
+  const server = new Server({
+    'grpc.max_receive_message_length': parts.requestBytesMax,
+    interceptors: [createAdmission(parts)],
+  })
+  for (const signal of signals) {
+    server.addService(definitionOf(signal), { export: createHandler(parts, signal) })
+  }
+  return server
+}
+
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+const definitionOf = (signal: Signal): ServiceDefinition => ({
+  export: {
+    path: servicePaths[signal],
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: asBuffer,
+    requestDeserialize: (bytes) => bytes,
+    responseSerialize: asBuffer,
+    responseDeserialize: (bytes) => bytes,
+  },
+})
+
+/** Turns away strangers and overload before the message is read. */
+const createAdmission =
+  (parts: GrpcReceiverParts): ServerInterceptor =>
+  (_method, call) => {
+    const lease = parts.budget.lease()
+    return new ServerInterceptingCall(call, {
+      start: (next) => {
+        next({
+          onReceiveMetadata: (metadata, next) => {
+            try {
+              parts.authenticate(authorizationOf(metadata))
+              if (!lease.cover(expectedCallBytes)) throw overloaded()
+              next(metadata)
+            } catch (error) {
+              const refusal = parts.toRefusal(error)
+              parts.metrics.request({ transport: 'grpc', signal: 'none', code: codeOf(refusal), bytes: 0 })
+              call.sendStatus(statusOf(refusal))
+            }
+          },
+          // Called at the end of every call, however it ended.
+          onCancel: () => lease.release(),
+        })
+      },
+    })
+  }
+
+const createHandler =
+  (parts: GrpcReceiverParts, signal: Signal) =>
+  async (call: ServerUnaryCall<Buffer, Uint8Array>, respond: sendUnaryData<Uint8Array>): Promise<void> => {
+    const bytes = call.request
+    const lease = parts.budget.lease()
+    const finish = (code: string): void => {
+      lease.release()
+      parts.metrics.request({ transport: 'grpc', signal, code, bytes: bytes.length })
+    }
+    try {
+      const tenant = parts.authenticate(authorizationOf(call.metadata))
+      if (!lease.cover(bytes.length - expectedCallBytes)) throw overloaded()
+      const partial = await parts.receive({ signal, encoding: 'protobuf', tenant, bytes })
+      finish('0')
+      respond(null, encodeExportResponse(signal, 'protobuf', partial))
+    } catch (error) {
+      const refusal = parts.toRefusal(error)
+      finish(codeOf(refusal))
+      respond(statusOf(refusal))
+    }
+  }
+
+const authorizationOf = (metadata: Metadata): string | undefined =>
+  metadata.get('authorization')[0]?.toString()
+
+const codeOf = (refusal: Refusal): string => String(refusalCodes[refusal.reason].rpcCode)
+
+/** The trailer `grpc-status-details-bin` carries the same as google.rpc.Status, with RetryInfo where a retry may help. */
+const statusOf = (refusal: Refusal): StatusObject => {
+  const code = refusalCodes[refusal.reason].rpcCode
+  const message = refusal.message.slice(0, statusMessageLengthMax).toWellFormed()
+  const { retryAfterSeconds } = refusal
+  const status = { code, message, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) }
+  const metadata = new Metadata()
+  metadata.set('grpc-status-details-bin', asBuffer(encodeRpcStatus('protobuf', status)))
+  // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the library's enum is google.rpc.Code
+  return { code, details: message, metadata }
+}

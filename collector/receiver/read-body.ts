@@ -1,0 +1,94 @@
+import type { IncomingMessage } from 'node:http'
+import type { Transform } from 'node:stream'
+import { constants, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
+import type { ByteLease } from './byte-budget.ts'
+import { Refusal } from './refusal.ts'
+
+/** The client went away before its request was complete: nobody is left to answer. */
+export class ClientGone extends Error {
+  override readonly name = 'ClientGone'
+}
+
+const chunkSize = 64 * 1024
+/** A frame may ask for a window of gigabytes; the usual levels need at most 8 MiB. */
+const zstdWindowLogMax = 24
+
+const decompressors = new Map<string, () => Transform>([
+  ['gzip', () => createGunzip({ chunkSize })],
+  ['x-gzip', () => createGunzip({ chunkSize })],
+  ['deflate', () => createInflate({ chunkSize })],
+  [
+    'zstd',
+    () => createZstdDecompress({ chunkSize, params: { [constants.ZSTD_d_windowLogMax]: zstdWindowLogMax } }),
+  ],
+])
+
+const supportedEncodings = 'identity, gzip, deflate, zstd'
+
+/**
+ * The request's body, decompressed. `bytesMax` holds on the wire and after decompression, and is checked as the bytes
+ * come, so that neither a long body nor a small bomb is ever in memory as a whole.
+ *
+ * @throws Refusal for a body that is too large, broken or of an unknown Content-Encoding, or does not fit the lease
+ * @throws ClientGone when the connection breaks
+ */
+export const readBody = async (
+  request: IncomingMessage,
+  options: { bytesMax: number; lease: ByteLease },
+): Promise<Uint8Array> => {
+  const { bytesMax } = options
+  const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity'
+  const createDecompressor = decompressors.get(encoding)
+  if (createDecompressor === undefined && encoding !== 'identity' && encoding !== '') {
+    throw new Refusal('unsupported_encoding', `Content-Encoding is none of ${supportedEncodings}`)
+  }
+  const declaredBytes = Number(request.headers['content-length'] ?? 0)
+  if (declaredBytes > bytesMax) throw tooLarge(bytesMax)
+  if (!options.lease.cover(declaredBytes)) throw overloaded()
+  return collect(request, createDecompressor?.(), options)
+}
+
+const tooLarge = (bytesMax: number): Refusal =>
+  new Refusal('too_large', `the request is larger than ${bytesMax} bytes, before or after decompression`)
+
+export const overloaded = (): Refusal =>
+  new Refusal('unavailable', 'too many bytes of requests in flight', { retryAfterSeconds: 1 })
+
+const collect = async (
+  request: IncomingMessage,
+  decompressor: Transform | undefined,
+  { bytesMax, lease }: { bytesMax: number; lease: ByteLease },
+): Promise<Uint8Array> => {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
+  const chunks: Buffer[] = []
+  let wireBytes = 0
+  let bodyBytes = 0
+  const onWire = (chunk: Buffer): void => {
+    wireBytes += chunk.length
+    if (wireBytes > bytesMax) reject(tooLarge(bytesMax))
+  }
+  const onBody = (chunk: Buffer): void => {
+    bodyBytes += chunk.length
+    if (bodyBytes > bytesMax) reject(tooLarge(bytesMax))
+    else if (!lease.cover(bodyBytes)) reject(overloaded())
+    else chunks.push(chunk)
+  }
+  const onGone = (): void => reject(new ClientGone('the client closed the connection'))
+  const onBroken = (): void => {
+    const what = request.headers['content-encoding']
+    reject(new Refusal('invalid', `cannot decompress ${wireBytes} bytes of ${what}`))
+  }
+  const source = decompressor === undefined ? request : request.pipe(decompressor)
+  request.on('data', onWire).once('close', onGone).once('error', onGone)
+  source.on('data', onBody).once('end', () => resolve(Buffer.concat(chunks, bodyBytes)))
+  decompressor?.once('error', onBroken)
+  try {
+    return await promise
+  } finally {
+    request.off('data', onWire).off('data', onBody).off('close', onGone)
+    if (decompressor !== undefined) {
+      request.unpipe(decompressor)
+      decompressor.off('data', onBody).destroy()
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import type { ExportRequestBySignal, Signal } from '#telemetry/otlp/messages.ts'
+import { timeWindow, type TimeWindow } from './item-rules.ts'
+import { createTally, type Tally } from './rejections.ts'
+import { createSift, mapChanged, type Sift } from './sift.ts'
+import { whyRejectLogRecord, withUsableIds } from './validate-logs.ts'
+import { siftMetrics } from './validate-metrics.ts'
+import { whyRejectSpan, withUsableParent } from './validate-spans.ts'
+
+export interface Validation<S extends Signal> {
+  /** Without the rejected items; the very object that came in when nothing had to change. */
+  request: ExportRequestBySignal[S]
+  tally: Tally
+}
+
+/** Keeps what the store can hold and what lies within [now - retention, now + 1 h]; one bad item costs only itself. */
+export const validateExport = <S extends Signal>(
+  signal: S,
+  request: ExportRequestBySignal[S],
+  options: { nowMillis: number; retentionNanos: bigint },
+): Validation<S> => {
+  const tally = createTally()
+  return { request: validators[signal](request, timeWindow(options), createSift(tally)), tally }
+}
+
+type Validator<S extends Signal> = (
+  request: ExportRequestBySignal[S],
+  window: TimeWindow,
+  sift: Sift,
+) => ExportRequestBySignal[S]
+
+const validateTraces: Validator<'traces'> = (request, window, sift) => {
+  const resourceSpans = mapChanged(request.resourceSpans, (resource) => {
+    const scopeSpans = mapChanged(resource.scopeSpans, (scope) => {
+      const kept = sift(
+        scope.spans,
+        (span) => whyRejectSpan(span, window),
+        (span) => span.name,
+      )
+      const spans = mapChanged(kept, withUsableParent)
+      return spans === scope.spans ? scope : { ...scope, spans }
+    })
+    return scopeSpans === resource.scopeSpans ? resource : { ...resource, scopeSpans }
+  })
+  return resourceSpans === request.resourceSpans ? request : { resourceSpans }
+}
+
+const validateLogs: Validator<'logs'> = (request, window, sift) => {
+  const resourceLogs = mapChanged(request.resourceLogs, (resource) => {
+    const scopeLogs = mapChanged(resource.scopeLogs, (scope) => {
+      const kept = sift(
+        scope.logRecords,
+        (record) => whyRejectLogRecord(record, window),
+        (record) => record.eventName,
+      )
+      const logRecords = mapChanged(kept, withUsableIds)
+      return logRecords === scope.logRecords ? scope : { ...scope, logRecords }
+    })
+    return scopeLogs === resource.scopeLogs ? resource : { ...resource, scopeLogs }
+  })
+  return resourceLogs === request.resourceLogs ? request : { resourceLogs }
+}
+
+const validateMetrics: Validator<'metrics'> = (request, window, sift) => {
+  const resourceMetrics = mapChanged(request.resourceMetrics, (resource) => {
+    const scopeMetrics = mapChanged(resource.scopeMetrics, (scope) => {
+      const metrics = siftMetrics(scope.metrics, window, sift)
+      return metrics === scope.metrics ? scope : { ...scope, metrics }
+    })
+    return scopeMetrics === resource.scopeMetrics ? resource : { ...resource, scopeMetrics }
+  })
+  return resourceMetrics === request.resourceMetrics ? request : { resourceMetrics }
+}
+
+const validators: { [S in Signal]: Validator<S> } = {
+  traces: validateTraces,
+  logs: validateLogs,
+  metrics: validateMetrics,
+}
