@@ -78,11 +78,10 @@ export const startBackend = async (
       host,
       httpPort: values.OTLP_HTTP_PORT,
       grpcPort: values.OTLP_GRPC_PORT,
-      ingestTokens: values.INGEST_TOKENS,
+      tokens: values.INGEST_TOKENS,
       requestBytesMax: values.OTLP_REQUEST_BYTES_MAX,
       logger,
       selfMetrics,
-      now: Date.now,
     })
 
     health.addCheck('store', async () => void (await store.query(sql`SELECT 1`, { maxExecutionSeconds: 2 })))

@@ -10,7 +10,8 @@ export const createLogger = (options: {
 }): Logger =>
   pino(
     {
-      name: options.name,
+      // Not pino's own `name`: a listening line carries a `name` of its own.
+      base: { program: options.name, pid: process.pid },
       level: options.level ?? 'info',
       timestamp: pino.stdTimeFunctions.isoTime,
       redact: {
