@@ -15,7 +15,7 @@ afterEach(async () => {
 })
 
 interface Exported {
-  body: Uint8Array
+  body: Uint8Array<ArrayBuffer>
   spanIds: string[]
   /** How often it was sent: more than once only when no answer came. */
   sentCount: number
@@ -59,7 +59,7 @@ describe('a backend that is killed in the middle of a load', () => {
           for (const request of corpus.nextExports(20, BigInt(Date.now()) * 1_000_000n)) {
             const spans = request.resourceSpans[0]?.scopeSpans[0]?.spans ?? []
             const exported: Exported = {
-              body: encodeExportRequest('traces', request),
+              body: Uint8Array.from(encodeExportRequest('traces', request)),
               spanIds: spans.map((span) => Buffer.from(span.spanId).toString('hex')),
               sentCount: 0,
               isAcknowledged: false,
