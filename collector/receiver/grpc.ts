@@ -92,9 +92,11 @@ const createAdmission =
     })
   }
 
-const createHandler =
-  (parts: GrpcReceiverParts, signal: Signal) =>
-  async (call: ServerUnaryCall<Buffer, Uint8Array>, respond: sendUnaryData<Uint8Array>): Promise<void> => {
+const createHandler = (parts: GrpcReceiverParts, signal: Signal) => {
+  const handle = async (
+    call: ServerUnaryCall<Buffer, Uint8Array>,
+    respond: sendUnaryData<Uint8Array>,
+  ): Promise<void> => {
     const bytes = call.request
     const lease = parts.budget.lease()
     const finish = (code: string): void => {
@@ -113,6 +115,10 @@ const createHandler =
       respond(statusOf(refusal))
     }
   }
+  return (call: ServerUnaryCall<Buffer, Uint8Array>, respond: sendUnaryData<Uint8Array>): void => {
+    void handle(call, respond)
+  }
+}
 
 const authorizationOf = (metadata: Metadata): string | undefined =>
   metadata.get('authorization')[0]?.toString()

@@ -73,7 +73,6 @@ const answer = async (
   let bytes = 0
   try {
     const admitted = admit(parts, request, { encoding, signal })
-    throw overloaded()
     const body = await readBody(request, { bytesMax: parts.requestBytesMax, lease })
     bytes = body.length
     const partial = await parts.receive({ ...admitted, bytes: body })

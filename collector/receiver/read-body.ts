@@ -73,7 +73,10 @@ const collect = async (
     else if (!lease.cover(bodyBytes)) reject(overloaded())
     else chunks.push(chunk)
   }
-  const onGone = (): void => reject(new ClientGone('the client closed the connection'))
+  // A request closes after its end, too, while the decompressor may still be busy.
+  const onGone = (): void => {
+    if (!request.complete) reject(new ClientGone('the client closed the connection'))
+  }
   const onBroken = (): void => {
     const what = request.headers['content-encoding']
     reject(new Refusal('invalid', `cannot decompress ${wireBytes} bytes of ${what}`))
