@@ -12,6 +12,7 @@ import {
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-grpc'
 import { TracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace'
 import { afterEach, describe, expect, it } from 'vitest'
+import { Unavailable } from '#runtime/errors.ts'
 import { silentLogger } from '#runtime/logger.ts'
 import { createSelfMetrics } from '#runtime/self-metrics.ts'
 import { responseDescriptors, statusDescriptor } from '#telemetry/otlp/export-response.ts'
@@ -200,13 +201,12 @@ describe('OTLP/gRPC', () => {
     })
   })
 
-  it('can tell messages that no header could carry as they are', async () => {
-    const { refused } = await startReceiver({
-      queue: { append: () => Promise.reject(Object.assign(new TypeError('x'))) },
-      requestBytesMax: 1 << 20,
-    })
-    const error = await refused('traces', traces({ name: '한글\n'.repeat(1000) }))
-    expect(error.code).toBe(status.INTERNAL)
+  it('tells messages that a header cannot carry as they are', async () => {
+    const full = new Unavailable(`대기열 \ud800 ${'가득 참 '.repeat(1000)}`)
+    const { refused } = await startReceiver({ queue: { append: () => Promise.reject(full) } })
+    const error = await refused('traces', traces({}))
+    expect(error.code).toBe(status.UNAVAILABLE)
+    expect(error.details).toMatch(/^대기열 \uFFFD 가득 참/)
   })
 
   it('understands the official exporter', async () => {

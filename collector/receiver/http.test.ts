@@ -372,4 +372,11 @@ describe('OTLP/HTTP', () => {
     await stopped
     expect(Date.now() - before).toBeLessThan(4000)
   })
+
+  it('listens on neither port when one of them is taken', async () => {
+    const { httpUrl } = await startReceiver()
+    const taken = Number(new URL(httpUrl).port)
+    await expect(startReceiver({ httpPort: taken })).rejects.toThrow('EADDRINUSE')
+    await expect(startReceiver({ grpcPort: taken })).rejects.toThrow('EADDRINUSE')
+  })
 })
