@@ -329,6 +329,16 @@ describe('OTLP/HTTP', () => {
     expect(receiver.counts()).toMatchObject({ accepted: { traces: 1 }, duplicateRequests: 1 })
   })
 
+  it('takes equal log records without a time of their own for two events', async () => {
+    const { post, queuedRecords } = await startReceiver()
+    const body = JSON.stringify({
+      resourceLogs: [{ scopeLogs: [{ logRecords: [{ body: { stringValue: 'tick' } }] }] }],
+    })
+    expect((await post('logs', body, json)).status).toBe(200)
+    expect((await post('logs', body, json)).status).toBe(200)
+    expect(queuedRecords('logs')).toBe(2)
+  })
+
   it('counts under the Collector’s names', async () => {
     const { post, selfMetrics } = await startReceiver()
     await post('traces', tracesProtobuf(spanJson(), spanJson({ traceId: '00' })))

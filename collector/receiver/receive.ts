@@ -1,7 +1,7 @@
 import { Unavailable } from '#runtime/errors.ts'
 import type { Encoding, PartialSuccess } from '#telemetry/otlp/export-response.ts'
 import { decodeExportRequestJson } from '#telemetry/otlp/json.ts'
-import type { Signal } from '#telemetry/otlp/messages.ts'
+import type { ExportRequestBySignal, Signal } from '#telemetry/otlp/messages.ts'
 import { decodeExportRequest, encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
 import type { QueueAppender } from '../queue/queue.ts'
 import type { ReceiverMetrics } from './receiver-metrics.ts'
@@ -33,11 +33,11 @@ export const createReceive = (parts: {
   return async (received) => {
     const { signal, tenant } = received
     const retentionNanos = parts.retentionNanos[signal]
-    const { payload, tally } = prepare(received, { nowMillis: parts.now(), retentionNanos })
+    const { payload, mayRepeat, tally } = prepare(received, { nowMillis: parts.now(), retentionNanos })
     for (const [reason, { count }] of tally.reasons) metrics.refused(signal, count, reason)
     if (payload !== undefined) {
       try {
-        const outcome = await queue.append(signal, { tenant, payload })
+        const outcome = await queue.append(signal, { tenant, payload, mayRepeat })
         if (outcome === 'duplicate') metrics.duplicate(signal)
         else metrics.accepted(signal, tally.accepted)
       } catch (error) {
@@ -53,12 +53,22 @@ export const createReceive = (parts: {
 const prepare = <S extends Signal>(
   received: ReceivedExport<S>,
   options: { nowMillis: number; retentionNanos: bigint },
-): { payload: Uint8Array | undefined; tally: Tally } => {
+): { payload: Uint8Array | undefined; mayRepeat: boolean; tally: Tally } => {
   const { signal, encoding, bytes } = received
   const decoded =
     encoding === 'json' ? decodeExportRequestJson(signal, bytes) : decodeExportRequest(signal, bytes)
   const { request, tally } = validateExport(signal, decoded, options)
-  if (tally.accepted === 0) return { payload: undefined, tally }
+  const mayRepeat = hasUntimedLogRecord(request)
+  if (tally.accepted === 0) return { payload: undefined, mayRepeat, tally }
   const isAsItCame = encoding === 'protobuf' && request === decoded
-  return { payload: isAsItCame ? bytes : encodeExportRequest(signal, request), tally }
+  return { payload: isAsItCame ? bytes : encodeExportRequest(signal, request), mayRepeat, tally }
 }
+
+/** Spans have ids and points have times; a log record may have neither, and then equal bytes may be two events. */
+const hasUntimedLogRecord = (request: ExportRequestBySignal[Signal]): boolean =>
+  'resourceLogs' in request &&
+  request.resourceLogs.some(({ scopeLogs }) =>
+    scopeLogs.some(({ logRecords }) =>
+      logRecords.some((record) => record.timeUnixNano === 0n && record.observedTimeUnixNano === 0n),
+    ),
+  )

@@ -1,8 +1,12 @@
 import type { TextMap } from '#storage/native-block.ts'
-import { anyValueToText, anyValueType } from '#telemetry/otlp/any-value.ts'
+import { anyValueInnerTypes, anyValueToText, anyValueType } from '#telemetry/otlp/any-value.ts'
 import type { KeyValue } from '#telemetry/otlp/messages.ts'
 
-/** Attributes as two columns hold them: texts by key, and one letter per entry for its type ('' when all are strings). */
+/**
+ * Attributes as two columns hold them: texts by key, and one letter per entry for its type ('' when all are strings).
+ * Where the JSON text of an array or map does not tell the types inside it, the letters of the entries are followed by
+ * ':' and these types for each array and map in turn: `sam:dd:` is a string, an array of two doubles, a map that tells.
+ */
 export interface AttributeColumns {
   map: TextMap
   types: string
@@ -14,14 +18,21 @@ export const attributeColumns = (attributes: readonly KeyValue[]): AttributeColu
   if (attributes.length === 0) return none
   const map: [string, string][] = []
   let types = ''
+  let innerTypes = ''
   let isAllStrings = true
+  let isTold = true
   for (const { key, value } of attributes) {
     map.push([key, anyValueToText(value)])
     const type = anyValueType(value)
     if (type !== 's') isAllStrings = false
     types += type
+    if (type !== 'a' && type !== 'm') continue
+    const inner = anyValueInnerTypes(value)
+    if (inner !== '') isTold = false
+    innerTypes += `:${inner}`
   }
-  return { map, types: isAllStrings ? '' : types }
+  if (isAllStrings) types = ''
+  return { map, types: isTold ? types : types + innerTypes }
 }
 
 /** Attributes of a list of things (events, links, exemplars), as array columns. */

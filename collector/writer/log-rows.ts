@@ -1,4 +1,4 @@
-import { anyValueToText, anyValueType } from '#telemetry/otlp/any-value.ts'
+import { anyValueInnerTypes, anyValueToText, anyValueType } from '#telemetry/otlp/any-value.ts'
 import type { ExportLogsServiceRequest, LogRecord } from '#telemetry/otlp/messages.ts'
 import { attributeColumns } from './attributes.ts'
 import { type Batch, type RowOrigin, type ScopeColumns, scopeColumns } from './batch.ts'
@@ -45,6 +45,7 @@ const addLogRow = (batch: Batch, origin: RowOrigin, scope: ScopeColumns, log: Lo
     severity_text: log.severityText,
     body: anyValueToText(log.body),
     body_type: anyValueType(log.body),
+    body_inner_types: anyValueInnerTypes(log.body),
     event_name: log.eventName,
     dropped_attributes_count: log.droppedAttributesCount,
   })

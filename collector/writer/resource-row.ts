@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { TableRow } from '#storage/physical-tables.ts'
+import { anyValueInnerTypes, anyValueToText, anyValueType } from '#telemetry/otlp/any-value.ts'
 import type { Resource } from '#telemetry/otlp/messages.ts'
 import { attributeColumns } from './attributes.ts'
 
@@ -18,7 +19,9 @@ export const resourceRow = (
 ): ResourceRow => {
   const { map, types } = attributeColumns(resource.attributes)
   const entityRefs = resource.entityRefs.length === 0 ? '' : JSON.stringify(resource.entityRefs)
-  const sorted = map.map(([key, value], index) => [key, value, types[index] ?? 's']).toSorted(byKeyThenValue)
+  const sorted = resource.attributes
+    .map(({ key, value }) => [key, anyValueToText(value), anyValueType(value) + anyValueInnerTypes(value)])
+    .toSorted(byKeyThenValue)
   const identity = JSON.stringify([tenant, schemaUrl, resource.droppedAttributesCount, entityRefs, sorted])
   return {
     tenant,
