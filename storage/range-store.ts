@@ -1,6 +1,6 @@
 import { messageOf } from '#runtime/errors.ts'
 import type { Store } from './connection.ts'
-import { type Column, type Columns, constantColumn, encodeBlock } from './native-block.ts'
+import { type Columns, constantColumn, encodeBlock } from './native-block.ts'
 import type { PhysicalTable } from './physical-tables.ts'
 import { type Sql, sql } from './sql.ts'
 
@@ -59,8 +59,8 @@ export const createRangeStore = (store: Store): RangeStore => {
   return {
     hasBlock,
     insertBlock: (identity, attempt, block) => {
-      const range: Column<string> = constantColumn(`${prefixOf(identity)}${attempt}`, block.rowCount)
-      const columns: Columns = { ...block.columns, range: range as Column<never> }
+      const range = constantColumn(`${prefixOf(identity)}${attempt}`, block.rowCount)
+      const columns: Columns = { ...block.columns, range }
       return insert(store, block.table, columns)
     },
     insertResources: (columns) => insert(store, 'resources', columns),

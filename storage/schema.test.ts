@@ -33,7 +33,7 @@ describe('the schema', () => {
   it.each(Object.keys(physicalTables) as PhysicalTable[])(
     'has for %s the columns that the writer fills',
     async (table) => {
-      const built = physicalTables[table]() as unknown as Columns
+      const built = physicalTables[table]()
       const withRange = table === 'resources' ? built : { ...built, range: constantColumn('', 0) }
       const types = Object.fromEntries(Object.entries(withRange).map(([name, column]) => [name, column.type]))
       expect(await columnsOf(table)).toEqual(types)
@@ -76,7 +76,7 @@ describe('the schema', () => {
         ;(column.push as (value: unknown) => void).call(column, value)
       }
     }
-    const block = encodeBlock(columns as unknown as Columns)
+    const block = encodeBlock(columns)
     await expect(store.insertNative('log_records', Object.keys(columns), [block])).rejects.toThrow(
       /partitions/,
     )

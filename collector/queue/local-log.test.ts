@@ -20,7 +20,7 @@ const open = async (settings: Partial<LocalLogSettings> = {}): Promise<Queue> =>
   queue = await openLocalLog({ dataDir, logger, ...settings })
   return queue
 }
-const append = (text: string) => queue?.append('traces', { tenant: 'default', payload: payload(text) })
+const append = async (text: string) => queue?.append('traces', { tenant: 'default', payload: payload(text) })
 const readAll = (from = 0) =>
   queue?.partition('traces').read(from, anyLimits, AbortSignal.timeout(5000)) ?? []
 const segmentFiles = async () =>

@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Unavailable, messageOf } from '#runtime/errors.ts'
 import type { Logger } from '#runtime/logger.ts'
@@ -302,8 +302,7 @@ const recover = async (
   let nextOffset = context.position.next
   for (const segment of segments) {
     const cursor: Cursor = { segment, bytePosition: 0 }
-    const file = await open(segment.path, 'r')
-    const { size } = await file.stat().finally(() => file.close())
+    const { size } = await stat(segment.path)
     await readEntries(cursor, size, (entry, byteCount) => {
       nextOffset = Math.max(nextOffset, entry.offset + 1)
       if (entry.offset >= context.position.next)

@@ -24,7 +24,7 @@ export const createBatch = (): Batch => {
     const key = `${table}/${day}`
     let block = blocks.get(key)
     if (block === undefined) {
-      block = { table, day, rowCount: 0, columns: physicalTables[table]() as unknown as Columns }
+      block = { table, day, rowCount: 0, columns: physicalTables[table]() }
       blocks.set(key, block)
     }
     return block

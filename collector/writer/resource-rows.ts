@@ -23,7 +23,7 @@ export const createResourceRows = (store: RangeStore) => {
       const keyOf = (row: ResourceRow): string => `${row.resource_id}/${day}`
       const fresh = rows.filter((row) => !known.has(keyOf(row)))
       if (fresh.length === 0) return
-      const columns = physicalTables.resources() as unknown as Columns
+      const columns = physicalTables.resources()
       for (const row of fresh) pushRow(columns, { ...row, seen_at: seenAt })
       await store.insertResources(columns)
       if (known.size + fresh.length > knownMax) known.clear()
