@@ -114,6 +114,7 @@ export const physicalTables = {
     severity_text: column.lowCardinality(),
     body: column.text(),
     body_type: column.lowCardinality(),
+    body_inner_types: column.lowCardinality(),
     event_name: column.lowCardinality(),
     dropped_attributes_count: column.uint32(),
   }),

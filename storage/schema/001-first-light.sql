@@ -1,6 +1,7 @@
 -- Physical tables. Resource attributes lie once per resource, ids are binary, spans of a trace lie together.
 -- `range` names the range of queued records that a row came from (see storage/range-store.ts); `ingested_at` is the
--- record's queue timestamp. `*_types` holds one letter per entry of the map before it (see telemetry/otlp/any-value.ts).
+-- record's queue timestamp. `*_types` holds one letter per entry of the map before it, and
+-- after those what the texts of arrays and maps do not tell (see collector/writer/attributes.ts).
 -- Retention (TTL) is not here: it follows the settings and is applied at every start (storage/retention.ts).
 
 CREATE TABLE IF NOT EXISTS resources
@@ -89,6 +90,7 @@ CREATE TABLE IF NOT EXISTS log_records
     severity_text LowCardinality(String) CODEC(ZSTD(1)),
     body String CODEC(ZSTD(1)),
     body_type LowCardinality(String) CODEC(ZSTD(1)),
+    body_inner_types LowCardinality(String) CODEC(ZSTD(1)),
     event_name LowCardinality(String) CODEC(ZSTD(1)),
     resource_id UInt64 CODEC(ZSTD(1)),
     scope_name LowCardinality(String) CODEC(ZSTD(1)),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { anyValueToText, anyValueType } from './any-value.ts'
+import { anyValueInnerTypes, anyValueToText, anyValueType } from './any-value.ts'
 import type { AnyValue } from './messages.ts'
 
 const text = (stringValue: string): AnyValue => ({ stringValue })
@@ -51,5 +51,43 @@ describe('anyValueToText', () => {
     expect(anyValueToText(value)).toBe(
       `{"a":[${html},true,null,"Infinity"],"n":null,"raw":"AA==","z":9007199254740993}`,
     )
+  })
+})
+
+describe('anyValueInnerTypes', () => {
+  const array = (...values: AnyValue[]): AnyValue => ({ arrayValue: { values } })
+  const map = (...values: { key: string; value?: AnyValue }[]): AnyValue => ({ kvlistValue: { values } })
+
+  it.each<[string, AnyValue | undefined]>([
+    ['no value', undefined],
+    ['a value that is no list', { bytesValue: new Uint8Array([1]) }],
+    [
+      'what reads back from JSON',
+      array(text('NaN'), { intValue: 1n }, { doubleValue: 1.5 }, { boolValue: true }, {}),
+    ],
+    ['a double with an exponent', array({ doubleValue: 1e21 })],
+    ['lists in lists', array(map({ key: 'a', value: array() }), map())],
+  ])('is empty for %s', (_name, value) => {
+    expect(anyValueInnerTypes(value)).toBe('')
+  })
+
+  it.each<[string, AnyValue]>([
+    ['d', array({ doubleValue: 1 })],
+    ['d', array({ doubleValue: -0 })],
+    ['d', array({ doubleValue: 123_456_789_012_345_680_000 })],
+    ['ds', array({ doubleValue: Number.NaN }, text('NaN'))],
+    ['y', array(map({ key: 'raw', value: { bytesValue: new Uint8Array() } }))],
+  ])('says %s where JSON would read back as another type', (types, value) => {
+    expect(anyValueInnerTypes(value)).toBe(types)
+  })
+
+  it('goes through maps in the order of their JSON', () => {
+    const value = map(
+      { key: 'b', value: { bytesValue: new Uint8Array() } },
+      { key: 'a', value: array({ intValue: 1n }, {}) },
+      { key: 'b', value: { doubleValue: 2 } },
+    )
+    expect(anyValueToText(value)).toBe('{"a":[1,null],"b":2}')
+    expect(anyValueInnerTypes(value)).toBe('ied')
   })
 })

@@ -29,6 +29,28 @@ export const anyValueToText = (value: AnyValue | undefined): string => {
   return anyValueType(value) === 'e' ? '' : jsonOf(value)
 }
 
+/**
+ * One letter for each value inside an array or map, in the order of its text, where that text alone reads back as other
+ * types: bytes, a double without a fraction, NaN, the infinities. '' where the text says all, and for other values.
+ */
+export const anyValueInnerTypes = (value: AnyValue | undefined): string => {
+  let types = ''
+  let isTold = true
+  const visit = (inner: AnyValue | undefined): void => {
+    const type = anyValueType(inner)
+    if (type === 'a') for (const item of inner?.arrayValue?.values ?? []) visit(item)
+    else if (type === 'm') for (const [, item] of sortedEntries(inner?.kvlistValue?.values ?? [])) visit(item)
+    else {
+      types += type
+      // A number of JSON is taken for an integer unless it has a fraction or an exponent.
+      if (type === 'y' || (type === 'd' && !/\d[.e]/.test(anyValueToText(inner)))) isTold = false
+    }
+  }
+  const type = anyValueType(value)
+  if (type === 'a' || type === 'm') visit(value)
+  return isTold ? '' : types
+}
+
 /** JavaScript's form is Go's JSON form, but for the sign of zero. */
 const doubleToText = (value: number): string => (Object.is(value, -0) ? '-0' : String(value))
 
@@ -53,12 +75,14 @@ const jsonOf = (value: AnyValue | undefined): string => {
   }
 }
 
+const mapToJson = (entries: readonly KeyValue[]): string =>
+  `{${sortedEntries(entries)
+    .map(([key, value]) => `${quote(key)}:${jsonOf(value)}`)
+    .join(',')}}`
+
 /** Keys in order and each once, the last wins: the Collector goes through a Go map. */
-const mapToJson = (entries: readonly KeyValue[]): string => {
-  const values = new Map(entries.map((entry) => [entry.key, entry.value]))
-  const keys = [...values.keys()].toSorted((a, b) => (a < b ? -1 : 1))
-  return `{${keys.map((key) => `${quote(key)}:${jsonOf(values.get(key))}`).join(',')}}`
-}
+const sortedEntries = (entries: readonly KeyValue[]): [key: string, value: AnyValue | undefined][] =>
+  [...new Map(entries.map((entry) => [entry.key, entry.value]))].toSorted(([a], [b]) => (a < b ? -1 : 1))
 
 const htmlCharacters = /[<>&\u2028\u2029]/g
 
