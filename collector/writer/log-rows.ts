@@ -3,8 +3,9 @@ import type { ExportLogsServiceRequest, LogRecord } from '#telemetry/otlp/messag
 import { attributeColumns } from './attributes.ts'
 import { type Batch, type RowOrigin, type ScopeColumns, scopeColumns } from './batch.ts'
 
-const noTraceId = new Uint8Array(16)
-const noSpanId = new Uint8Array(8)
+const noId = new Uint8Array(0)
+const traceIdBytes = 16
+const spanIdBytes = 8
 
 /** Values of the column `time_source`. */
 const timeSource = { record: 0, observed: 1, queued: 2 } as const
@@ -38,8 +39,8 @@ const addLogRow = (batch: Batch, origin: RowOrigin, scope: ScopeColumns, log: Lo
     time,
     time_source: source,
     observed_time_unix_nano: log.observedTimeUnixNano,
-    trace_id: log.traceId.length === noTraceId.length ? log.traceId : noTraceId,
-    span_id: log.spanId.length === noSpanId.length ? log.spanId : noSpanId,
+    trace_id: isId(log.traceId, traceIdBytes) ? log.traceId : noId,
+    span_id: isId(log.spanId, spanIdBytes) ? log.spanId : noId,
     flags: log.flags,
     severity_number: log.severityNumber,
     severity_text: log.severityText,
@@ -50,6 +51,10 @@ const addLogRow = (batch: Batch, origin: RowOrigin, scope: ScopeColumns, log: Lo
     dropped_attributes_count: log.droppedAttributesCount,
   })
 }
+
+/** An id of another length, or of zeros only, says that the record belongs to no trace. */
+const isId = (id: Uint8Array, length: number): boolean =>
+  id.length === length && id.some((byte) => byte !== 0)
 
 const timeOf = (log: LogRecord, origin: RowOrigin): [time: bigint, source: number] => {
   if (log.timeUnixNano !== 0n) return [log.timeUnixNano, timeSource.record]

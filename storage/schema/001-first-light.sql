@@ -83,8 +83,9 @@ CREATE TABLE IF NOT EXISTS log_records
     time DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)),
     time_source UInt8 CODEC(ZSTD(1)),
     observed_time_unix_nano UInt64 CODEC(ZSTD(1)),
-    trace_id FixedString(16) CODEC(ZSTD(1)),
-    span_id FixedString(8) CODEC(ZSTD(1)),
+    -- empty where the record belongs to no trace, so that the indexed text is the one that the view shows
+    trace_id String CODEC(ZSTD(1)),
+    span_id String CODEC(ZSTD(1)),
     flags UInt32 CODEC(ZSTD(1)),
     severity_number Int32 CODEC(ZSTD(1)),
     severity_text LowCardinality(String) CODEC(ZSTD(1)),

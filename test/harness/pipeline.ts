@@ -1,0 +1,60 @@
+/** The way of the data in this process: queue, writer and embedded store, in a folder of their own. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openLocalLog } from '#collector/queue/local-log.ts'
+import type { Queue } from '#collector/queue/queue.ts'
+import { createDeadLetters } from '#collector/writer/dead-letters.ts'
+import { createWriter } from '#collector/writer/writer.ts'
+import { silentLogger } from '#runtime/logger.ts'
+import { type SelfMetrics, createSelfMetrics } from '#runtime/self-metrics.ts'
+import { type Store, openStore } from '#storage/connection.ts'
+import { migrate } from '#storage/migrate.ts'
+import { createRangeStore } from '#storage/range-store.ts'
+import { signals } from '#telemetry/otlp/messages.ts'
+import { eventually } from './eventually.ts'
+
+const writtenMillisMax = 15_000
+
+export interface Pipeline {
+  store: Store
+  queue: Queue
+  selfMetrics: SelfMetrics
+  /** Resolves once everything queued so far is in the store. */
+  written(): Promise<void>
+  stop(): Promise<void>
+}
+
+export const startPipeline = async (): Promise<Pipeline> => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'aftertrace-system-'))
+  const selfMetrics = createSelfMetrics()
+  const store = await openStore({ dataDir, database: 'otel' })
+  await migrate(store)
+  const queue = await openLocalLog({ dataDir, logger: silentLogger })
+  const writer = createWriter({
+    queue,
+    store: createRangeStore(store),
+    deadLetters: createDeadLetters({ dataDir, logger: silentLogger }),
+    logger: silentLogger,
+    selfMetrics,
+    gatherMillis: 10,
+  })
+  writer.start()
+  return {
+    store,
+    queue,
+    selfMetrics,
+    written: () =>
+      eventually(() => {
+        const behind = signals.filter((signal) => queue.partition(signal).lag().recordsBehind > 0)
+        if (behind.length > 0) throw new Error(writer.failure() ?? `not yet written: ${behind.join(', ')}`)
+      }, writtenMillisMax),
+    stop: async () => {
+      await writer.stop()
+      await queue.close()
+      await store.close()
+      await selfMetrics.stop()
+      await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+}
