@@ -63,19 +63,21 @@ export const createObjectLog = (options: {
       while (waiting.length > 0) await sendBatch()
     } catch {
       // Told already; the next interval tries again.
-    } finally {
-      sending = undefined
     }
   }
 
-  const timer = setInterval(() => {
-    sending ??= sendAll()
-  }, flushIntervalMillis)
+  /** One sender at a time keeps the records in order. */
+  const send = (): Promise<void> =>
+    (sending ??= sendAll().finally(() => {
+      sending = undefined
+    }))
+
+  const timer = setInterval(() => void send(), flushIntervalMillis)
 
   const flush = async (timeoutMillis: number): Promise<void> => {
     const deadline = Date.now() + timeoutMillis
     while (waiting.length > 0 && Date.now() < deadline) {
-      await (sending ??= sendAll())
+      await send()
       if (waiting.length > 0) await new Promise((resolve) => setTimeout(resolve, retryDelayMillis))
     }
   }
