@@ -83,6 +83,16 @@ export const createCluster = (options: {
     return deployment
   }
 
+  const tellDeath = (death: ContainerDeath): void => {
+    // Being killed at a limit is what the lab is for; any other bad end wants to be looked at.
+    if (death.reason === 'Error')
+      logger.warn(
+        { pod: death.podName, exitCode: death.exitCode, lastLines: death.lastLines },
+        'a container failed',
+      )
+    for (const listener of deathListeners) listener(death)
+  }
+
   const updateEndpoints = ({ proxy, replicaSet }: Deployment): void => {
     const ports = (replicaSet?.pods ?? []).flatMap((pod) => pod.endpoint ?? [])
     proxy.setEndpoints(ports).catch((error: unknown) => {
@@ -115,9 +125,7 @@ export const createCluster = (options: {
           objectLog,
           memoryGuard,
           onEndpointChange: () => updateEndpoints(deployment),
-          onDeath: (death) => {
-            for (const listener of deathListeners) listener(death)
-          },
+          onDeath: tellDeath,
           onBackOff: (pod) => void evictIfHopeless(deployment, pod),
         }),
     })

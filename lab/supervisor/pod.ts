@@ -85,13 +85,14 @@ export const createPod = (options: PodOptions): Pod => {
   /** Probes until the container ends. The first success makes the pod ready, failures in a row make it unready. */
   const probeUntilEnd = async (running: Container): Promise<void> => {
     let failures = 0
-    const hasEnded = running.ended.then(() => true)
+    const isOver = (): boolean => stopping.signal.aborted || container !== running
     for (;;) {
       const interval = state.container.isReady ? probeIntervalMillis : startupProbeIntervalMillis
-      if (await Promise.race([hasEnded, sleep(interval, false, { ref: false })])) return
+      await sleep(interval, undefined, { ref: false })
+      if (isOver()) return
       if (running.port === undefined) continue
       const failure = await running.probe()
-      if (stopping.signal.aborted || container !== running) return
+      if (isOver()) return
       failures = failure === undefined ? 0 : failures + 1
       if (failure !== undefined)
         tell({ type: 'Warning', reason: 'Unhealthy', note: `Readiness probe failed: ${failure}` })
