@@ -36,6 +36,7 @@ export const createObjectLog = (options: {
 }): ObjectLog => {
   const waiting: LogRecord[] = []
   let droppedCount = 0
+  let observedNanos = 0n
   let sending: Promise<void> | undefined
   let isInTrouble = false
 
@@ -89,7 +90,10 @@ export const createObjectLog = (options: {
         droppedCount++
         tell(`more than ${recordsMax} Kubernetes records wait to be sent; the oldest are dropped`)
       }
-      waiting.push(recordOf({ resource, name, body: { type, object } }))
+      // Later records are younger, also within a millisecond: readers take the newest as the truth.
+      const nowNanos = BigInt(Date.now()) * 1_000_000n
+      observedNanos = nowNanos > observedNanos ? nowNanos : observedNanos + 1n
+      waiting.push(recordOf({ resource, name, body: { type, object }, observedNanos }))
     },
     flush,
     stop: async () => {
@@ -139,10 +143,15 @@ const post = async (otlpUrl: string, records: LogRecord[], namespace: string): P
 
 const isRetriable = (status: number): boolean => status === 0 || [429, 502, 503, 504].includes(status)
 
-const recordOf = (watched: { resource: string; name: string; body: KubernetesObject }): LogRecord => ({
+const recordOf = (watched: {
+  resource: string
+  name: string
+  body: KubernetesObject
+  observedNanos: bigint
+}): LogRecord => ({
   // The receiver states only when it saw the object.
   timeUnixNano: 0n,
-  observedTimeUnixNano: BigInt(Date.now()) * 1_000_000n,
+  observedTimeUnixNano: watched.observedNanos,
   severityNumber: 0,
   severityText: '',
   body: anyValueOf(watched.body),
