@@ -1,0 +1,190 @@
+import { useQuery } from '@tanstack/react-query'
+import type { Choice } from '../../components/choice-filter.tsx'
+import { ChoiceFilter } from '../../components/choice-filter.tsx'
+import { FilterChip } from '../../components/filter-chip.tsx'
+import { useLocale } from '../../messages/use-locale.tsx'
+import { operationsQuery, podsQuery, servicesQuery } from '../../queries.ts'
+import { useTimeRange } from '../../time/use-time-range.tsx'
+import { attributeFiltersMax, readAttributeFilter, type TracesSearch } from '../../url/screens.ts'
+import { AttributeFilter } from './attribute-filter.tsx'
+import { DurationFilter } from './duration-filter.tsx'
+import { TraceSearchField } from './trace-search-field.tsx'
+
+type OnChange = (part: TracesSearch) => void
+
+export const noFilters: Record<keyof TracesSearch, undefined> = {
+  service: undefined,
+  namespace: undefined,
+  environment: undefined,
+  operation: undefined,
+  minDuration: undefined,
+  maxDuration: undefined,
+  status: undefined,
+  attribute: undefined,
+  pod: undefined,
+}
+
+export const hasFilters = (filters: TracesSearch): boolean => Object.values(filters).some((value) => value !== undefined)
+
+export const TraceFilterBar = ({ filters, onChange }: { filters: TracesSearch; onChange: OnChange }) => {
+  const { t } = useLocale()
+  return (
+    <div className="toolbar" role="search" aria-label={t('traces.filters')}>
+      <TraceSearchField filters={filters} onChange={onChange} />
+      <ServiceFilter filters={filters} onChange={onChange} />
+      <OperationFilter filters={filters} onChange={onChange} />
+      <DurationFilter filters={filters} onChange={onChange} />
+      <StatusFilter filters={filters} onChange={onChange} />
+      <PodFilter filters={filters} onChange={onChange} />
+      <ScopeChips filters={filters} onChange={onChange} />
+      <AttributeChips filters={filters} onChange={onChange} />
+      {(filters.attribute?.length ?? 0) < attributeFiltersMax && <AttributeFilter filters={filters} onChange={onChange} />}
+      {hasFilters(filters) && (
+        <button type="button" className="link-button" onClick={() => onChange(noFilters)}>
+          {t('filter.clearAll')}
+        </button>
+      )}
+    </div>
+  )
+}
+
+/** All filters in force as chips, for the notice that says that nothing matched them. */
+export const ActiveFilters = ({ filters, onChange }: { filters: TracesSearch; onChange: OnChange }) => {
+  const { t } = useLocale()
+  const simple: [keyof TracesSearch, string, string | undefined][] = [
+    ['service', t('filter.service'), filters.service],
+    ['operation', t('filter.operation'), filters.operation],
+    ['minDuration', t('filter.minDuration'), filters.minDuration],
+    ['maxDuration', t('filter.maxDuration'), filters.maxDuration],
+    ['status', t('filter.status'), filters.status && t(`status.${filters.status}`)],
+    ['pod', t('filter.pod'), filters.pod],
+  ]
+  return (
+    <>
+      {simple.map(
+        ([key, name, value]) =>
+          value !== undefined && <FilterChip key={key} name={name} value={value} onRemove={() => onChange({ [key]: undefined })} />,
+      )}
+      <ScopeChips filters={filters} onChange={onChange} />
+      <AttributeChips filters={filters} onChange={onChange} />
+    </>
+  )
+}
+
+const ServiceFilter = ({ filters, onChange }: { filters: TracesSearch; onChange: OnChange }) => {
+  const { t, format } = useLocale()
+  const { range } = useTimeRange()
+  const services = useQuery(servicesQuery(range))
+  const choices = new Map<string, Choice>()
+  for (const { name, spanCount } of services.data?.services ?? [])
+    choices.set(name, { value: name, label: name, detail: format.compact(spanCount) })
+  return (
+    <ChoiceFilter
+      name={t('filter.service')}
+      value={filters.service}
+      choices={[...choices.values()].toSorted((a, b) => a.label.localeCompare(b.label))}
+      isLoading={services.isPending}
+      allowsOther
+      // Operation, namespace and environment belonged to the service before.
+      onChange={(service) => onChange({ service, operation: undefined, namespace: undefined, environment: undefined })}
+    />
+  )
+}
+
+const OperationFilter = ({ filters, onChange }: { filters: TracesSearch; onChange: OnChange }) => {
+  const { t, format } = useLocale()
+  const { range } = useTimeRange()
+  const { service, namespace, environment } = filters
+  const operations = useQuery({
+    ...operationsQuery(range, { service: service ?? '', namespace, environment }),
+    enabled: service !== undefined,
+  })
+  const choices = new Map<string, Choice>()
+  for (const { name, spanCount } of operations.data?.operations ?? [])
+    choices.set(name, { value: name, label: name, detail: format.compact(spanCount) })
+  // Without a service there is no list to choose from.
+  if (service === undefined && filters.operation === undefined) return null
+  return (
+    <ChoiceFilter
+      name={t('filter.operation')}
+      value={filters.operation}
+      choices={[...choices.values()]}
+      isLoading={operations.isPending && service !== undefined}
+      allowsOther
+      onChange={(operation) => onChange({ operation })}
+    />
+  )
+}
+
+const StatusFilter = ({ filters, onChange }: { filters: TracesSearch; onChange: OnChange }) => {
+  const { t } = useLocale()
+  return (
+    <ChoiceFilter
+      name={t('filter.status')}
+      value={filters.status}
+      choices={[
+        { value: 'error', label: t('status.error') },
+        { value: 'ok', label: t('status.ok') },
+      ]}
+      onChange={(status) => onChange({ status: status === 'error' || status === 'ok' ? status : undefined })}
+    />
+  )
+}
+
+const PodFilter = ({ filters, onChange }: { filters: TracesSearch; onChange: OnChange }) => {
+  const { t } = useLocale()
+  const { range } = useTimeRange()
+  const { service, namespace, environment } = filters
+  const pods = useQuery(podsQuery(range, { service, namespace, environment }))
+  const choices = (pods.data?.pods ?? []).map((pod) => ({
+    value: pod.name,
+    label: pod.name,
+    ...(pod.state === 'gone' ? { detail: t('pods.gone') } : {}),
+  }))
+  return (
+    <ChoiceFilter
+      name={t('filter.pod')}
+      value={filters.pod}
+      choices={choices.filter((choice, index) => choices.findIndex(({ value }) => value === choice.value) === index)}
+      isLoading={pods.isPending}
+      allowsOther
+      onChange={(pod) => onChange({ pod })}
+    />
+  )
+}
+
+const ScopeChips = ({ filters, onChange }: { filters: TracesSearch; onChange: OnChange }) => {
+  const { t } = useLocale()
+  const { namespace, environment } = filters
+  return (
+    <>
+      {namespace !== undefined && (
+        <FilterChip name={t('filter.namespace')} value={namespace || t('filter.emptyValue')} onRemove={() => onChange({ namespace: undefined })} />
+      )}
+      {environment !== undefined && (
+        <FilterChip name={t('filter.environment')} value={environment || t('filter.emptyValue')} onRemove={() => onChange({ environment: undefined })} />
+      )}
+    </>
+  )
+}
+
+const AttributeChips = ({ filters, onChange }: { filters: TracesSearch; onChange: OnChange }) => (
+  <>
+    {filters.attribute?.map((text) => {
+      const filter = readAttributeFilter(text)
+      return (
+        filter && (
+          <FilterChip
+            key={text}
+            name={filter.key}
+            value={filter.value}
+            onRemove={() => {
+              const rest = filters.attribute?.filter((other) => other !== text)
+              onChange({ attribute: rest?.length ? rest : undefined })
+            }}
+          />
+        )
+      )
+    })}
+  </>
+)
