@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { mkdir } from 'node:fs/promises'
 import { openLocalLog } from '#collector/queue/local-log.ts'
+import type { ReceiverCounts } from '#collector/receiver/receiver-metrics.ts'
 import { createReceiver } from '#collector/receiver/receiver.ts'
 import { createDeadLetters } from '#collector/writer/dead-letters.ts'
 import { createWriter } from '#collector/writer/writer.ts'
@@ -16,6 +17,23 @@ import { applyRetention } from '#storage/retention.ts'
 import { sql } from '#storage/sql.ts'
 import { signals } from '#telemetry/otlp/messages.ts'
 import { type ProgramSettings, listenHost } from './settings.ts'
+
+/** As one flat list of numbers, such as `acceptedSpans`. */
+const flatCounts = ({
+  accepted,
+  refused,
+  duplicateRequests,
+  bytesInUse,
+}: ReceiverCounts): Record<string, number> => ({
+  acceptedSpans: accepted.traces,
+  acceptedLogRecords: accepted.logs,
+  acceptedMetricPoints: accepted.metrics,
+  refusedSpans: refused.traces,
+  refusedLogRecords: refused.logs,
+  refusedMetricPoints: refused.metrics,
+  duplicateRequests,
+  bytesInUse,
+})
 
 export interface Backend {
   otlpHttpUrl: string
@@ -100,6 +118,7 @@ export const startBackend = async (
       uiFolder: fileURLToPath(new URL('../ui/dist', import.meta.url)),
       apiTokens: values.API_TOKENS,
       version,
+      receiverCounts: () => flatCounts(receiver.counts()),
       queueLags: () => signals.map((signal) => ({ signal, ...queue.partition(signal).lag() })),
     })
     const { url: apiUrl } = await api.start()
