@@ -45,6 +45,7 @@ interface Stage {
   load: Load
   narration: Narration
   result: DemoResult
+  startedAtMillis: number
 }
 
 const healthyReportSeconds = 10
@@ -71,6 +72,7 @@ export const runDemo = async (options: DemoOptions): Promise<DemoResult> => {
     answers: [],
     counts: { answered: 0, failed: 0 },
   }
+  const startedAtMillis = Date.now()
   let load: Load | undefined
   try {
     await openShop(cluster, narration)
@@ -83,6 +85,7 @@ export const runDemo = async (options: DemoOptions): Promise<DemoResult> => {
       load,
       narration,
       result,
+      startedAtMillis,
     })
   } catch (error) {
     if (!options.signal.aborted) throw error

@@ -4,7 +4,6 @@ import type { Narration } from './narration.ts'
 import { shopDeployments, shopNamespace } from './shop/shop.ts'
 import type { LoadCounts } from './load.ts'
 
-const range = { from: 'now-1h', to: 'now', namespace: shopNamespace }
 const readTimeoutMillis = 20_000
 
 /** Prints what the backend tells of the run. Everything in it comes from the query API. */
@@ -13,9 +12,12 @@ export const printSummary = async (options: {
   narration: Narration
   evidence: readonly Evidence[]
   counts: LoadCounts
+  /** When the demo began: the data folder may hold earlier runs. */
+  startedAtMillis: number
   signal: AbortSignal
 }): Promise<void> => {
   const { api, narration, evidence, counts } = options
+  const range = { from: String(options.startedAtMillis), to: 'now', namespace: shopNamespace }
   narration.title('What the backend knows')
   narration.line(`requests: ${counts.answered} answered, ${counts.failed} failed`)
 
