@@ -90,7 +90,17 @@ describe('the demo against a real backend', () => {
     )
     expect(answered.length).toBeGreaterThan(50)
     expect(relay.isTruncated).toBe(false)
-    for (const { traceId } of answered) await expectReadable(traceId, spansByTrace.get(traceId) ?? [])
+    const relayed = answered.flatMap(({ traceId }) => spansByTrace.get(traceId) ?? [])
+    const killedUids = new Set(result.kills.map((kill) => kill.podUid))
+    expect(relayed.filter((span) => killedUids.has(span.podUid)).length).toBeGreaterThan(20)
+    expect(relayed.filter((span) => !span.isAcknowledged)).toEqual([])
+
+    const waiting = [...answered]
+    const reader = async (): Promise<void> => {
+      for (let next = waiting.pop(); next !== undefined; next = waiting.pop())
+        await expectReadable(next.traceId, spansByTrace.get(next.traceId) ?? [])
+    }
+    await Promise.all([reader(), reader(), reader(), reader()])
   }, 120_000)
 
   const expectReadable = (traceId: string, relayed: readonly RelayedSpan[]): Promise<void> =>
