@@ -1,0 +1,52 @@
+import type { Context } from 'hono'
+import type { Health } from '#runtime/health.ts'
+import type { Logger } from '#runtime/logger.ts'
+import type { SelfMetrics } from '#runtime/self-metrics.ts'
+import type { Store } from '#storage/connection.ts'
+import type { LogStore } from '#storage/log-store.ts'
+import type { PodStore } from '#storage/pod-store.ts'
+import type { ReadScope } from '#storage/read-scope.ts'
+import type { ServiceStore } from '#storage/service-store.ts'
+import type { TraceStore } from '#storage/trace-store.ts'
+
+/** What each request carries through the routes. */
+export interface AppEnv {
+  Variables: { tenant: string }
+}
+
+/** What the app is made of; the rest of the process hands it in. */
+export interface AppParts {
+  store: Store
+  health: Health
+  selfMetrics: SelfMetrics
+  logger: Logger
+  /** Bearer tokens that may read, with their tenant; none: anybody may. */
+  apiTokens: ReadonlyMap<string, string>
+  /** What other parts of the process know: versions, queue, receiver. */
+  status: () => Promise<StatusParts> | StatusParts
+  /** Milliseconds since the epoch; tests hand in their own. */
+  now?: () => number
+}
+
+export interface StatusParts {
+  version: string
+  queue: { signal: string; recordsBehind: number; bytes: number; oldestUnwrittenAgeMillis: number }[]
+  receiver: Record<string, number>
+}
+
+/** What a file of routes is given. */
+export interface Readers {
+  services: ServiceStore
+  traces: TraceStore
+  logs: LogStore
+  pods: PodStore
+  now: () => number
+}
+
+const requestMillisMax = 30_000
+
+/** Reads end when the client goes away or the request has taken its time. */
+export const scopeOf = (context: Context<AppEnv>): ReadScope => ({
+  tenant: context.var.tenant,
+  signal: AbortSignal.any([context.req.raw.signal, AbortSignal.timeout(requestMillisMax)]),
+})

@@ -1,0 +1,84 @@
+import { z } from '@hono/zod-openapi'
+
+/** The query parameters that routes share. All come as text; unknown ones are refused by `z.strictObject`. */
+const textLengthMax = 1024
+
+const text = () => z.string().max(textLengthMax, `longer than ${textLengthMax} characters`)
+
+/** Resolved by parseTimeRange, which knows the time. */
+export const rangeParameters = {
+  from: text().optional().openapi({
+    description: 'now-1h, now/d, milliseconds since 1970, or ISO 8601',
+    example: 'now-1h',
+    default: 'now-1h',
+  }),
+  to: text().optional().openapi({ description: 'as from; exclusive', example: 'now', default: 'now' }),
+}
+
+export const optionalRangeParameters = {
+  from: text().optional().openapi({ description: 'where to begin to look; default: everything' }),
+  to: text().optional().openapi({ description: 'where to stop looking; default: everything' }),
+}
+
+export const namespaceParameters = {
+  namespace: text().optional().openapi({ description: 'service.namespace; absent: any, empty: none' }),
+  environment: text()
+    .optional()
+    .openapi({ description: 'deployment.environment.name; absent: any, empty: none' }),
+}
+
+export const serviceParameters = {
+  service: text().optional().openapi({ description: 'service.name' }),
+  ...namespaceParameters,
+}
+
+export const limitParameter = (bounds: { fallback: number; max: number }) =>
+  z
+    .string()
+    .default(String(bounds.fallback))
+    .transform((given, context) => {
+      const limit = Number(given)
+      if (/^\d{1,9}$/.test(given) && limit >= 1 && limit <= bounds.max) return limit
+      context.addIssue({
+        code: 'custom',
+        message: `expected a whole number from 1 to ${bounds.max}, got '${given.slice(0, 100)}'`,
+      })
+      return z.NEVER
+    })
+    .openapi({ type: 'integer', minimum: 1, maximum: bounds.max, default: bounds.fallback })
+
+const attributeFiltersMax = 20
+
+/** `key=value`, repeatable; the value may hold further equals signs. */
+export const attributeParameter = z
+  .union([text(), z.array(text())])
+  .optional()
+  .transform((given, context) => {
+    const entries = [given ?? []].flat()
+    if (entries.length > attributeFiltersMax)
+      context.addIssue({ code: 'custom', message: `more than ${attributeFiltersMax} times` })
+    return entries.map((entry) => {
+      const at = entry.indexOf('=')
+      if (at < 1)
+        context.addIssue({ code: 'custom', message: `expected key=value, got '${entry.slice(0, 100)}'` })
+      return { key: entry.slice(0, at), value: entry.slice(at + 1) }
+    })
+  })
+  .openapi({
+    type: 'array',
+    items: { type: 'string' },
+    description: 'key=value of the span or its resource; repeatable, all have to hold',
+  })
+
+export const traceIdParameter = z
+  .string()
+  .regex(/^[0-9a-f]{32}$/i, 'expected 32 hexadecimal digits')
+  .transform((id) => id.toLowerCase())
+  .openapi({ param: { name: 'traceId', in: 'path' }, type: 'string', pattern: '^[0-9a-fA-F]{32}$' })
+
+export const nameParameter = (name: string, description: string) =>
+  text()
+    .min(1, 'is empty')
+    .openapi({ param: { name, in: 'path' }, description })
+
+export { text as textParameter }

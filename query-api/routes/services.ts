@@ -1,0 +1,120 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Readers } from '../app-env.ts'
+import { scopeOf } from '../app-env.ts'
+import { kindName } from '../answer-parts.ts'
+import { createRouter } from '../error-answers.ts'
+import { nameParameter, namespaceParameters, rangeParameters } from '../parameters.ts'
+import { answers, latencySchema, spanKindSchema, unixNano } from '../schemas.ts'
+import { parseTimeRange } from '../time-range.ts'
+
+const serviceSchema = z
+  .object({
+    name: z.string(),
+    namespace: z.string(),
+    environment: z.string(),
+    spanCount: z.number().int(),
+    requestCount: z.number().int().openapi({ description: 'finished SERVER and CONSUMER spans' }),
+    errorCount: z.number().int().openapi({ description: 'requests that failed' }),
+    requestsPerSecond: z.number(),
+    errorShare: z.number().openapi({ description: '0 to 1, of the requests' }),
+    latencyNanos: latencySchema.nullable(),
+    podCount: z.number().int(),
+    podsGone: z.number().int(),
+    firstSeenTimeUnixNano: unixNano(),
+    lastSeenTimeUnixNano: unixNano(),
+    versions: z.array(z.string()),
+  })
+  .openapi('Service')
+
+const listServices = createRoute({
+  method: 'get',
+  path: '/services',
+  summary: 'Services seen in a time range, with their rate, errors and latency',
+  request: { query: z.strictObject({ ...rangeParameters, ...namespaceParameters }) },
+  responses: answers(
+    'the services by name',
+    z.object({
+      services: z.array(serviceSchema),
+      fromTimeUnixNano: unixNano(),
+      toTimeUnixNano: unixNano(),
+      isTruncated: z.boolean(),
+    }),
+  ),
+})
+
+const listOperations = createRoute({
+  method: 'get',
+  path: '/services/{service}/operations',
+  summary: 'What a service does: names and kinds of its spans',
+  request: {
+    params: z.object({ service: nameParameter('service', 'service.name') }),
+    query: z.strictObject({ ...rangeParameters, ...namespaceParameters }),
+  },
+  responses: answers(
+    'the operations, the most frequent first; none for an unknown service',
+    z.object({
+      operations: z.array(
+        z.object({
+          name: z.string(),
+          kind: spanKindSchema,
+          spanCount: z.number().int(),
+          errorCount: z.number().int(),
+          latencyNanos: latencySchema.nullable(),
+        }),
+      ),
+      isTruncated: z.boolean(),
+    }),
+  ),
+})
+
+const alivePodsMax = 5000
+
+export const createServiceRoutes = ({ services, pods, now }: Readers) =>
+  createRouter()
+    .openapi(listServices, async (context) => {
+      const { from, to, ...filter } = context.req.valid('query')
+      const range = parseTimeRange({ from, to }, now())
+      const scope = scopeOf(context)
+      const [found, alive] = await Promise.all([
+        services.listServices(scope, range, filter),
+        // Those that live are fewer and easier to find than those that are gone.
+        pods.listPods(scope, { range, filter, state: 'alive', limit: alivePodsMax }),
+      ])
+      const aliveByService = Map.groupBy(alive.pods, ({ resource }) =>
+        JSON.stringify([resource.serviceName, resource.serviceNamespace, resource.environment]),
+      )
+      const seconds = Number(range.toNanos - range.fromNanos) / 1e9
+      return context.json(
+        {
+          services: found.services.map((service) => {
+            const key = JSON.stringify([service.name, service.namespace, service.environment])
+            return {
+              ...service,
+              requestsPerSecond: service.requestCount / seconds,
+              errorShare: service.requestCount === 0 ? 0 : service.errorCount / service.requestCount,
+              podsGone: Math.max(0, service.podCount - (aliveByService.get(key)?.length ?? 0)),
+            }
+          }),
+          fromTimeUnixNano: range.fromNanos.toString(),
+          toTimeUnixNano: range.toNanos.toString(),
+          isTruncated: found.isTruncated,
+        },
+        200,
+      )
+    })
+    .openapi(listOperations, async (context) => {
+      const { service } = context.req.valid('param')
+      const { from, to, ...filter } = context.req.valid('query')
+      const range = parseTimeRange({ from, to }, now())
+      const { operations, isTruncated } = await services.listOperations(scopeOf(context), range, {
+        ...filter,
+        service,
+      })
+      return context.json(
+        {
+          operations: operations.map((operation) => ({ ...operation, kind: kindName(operation.kind) })),
+          isTruncated,
+        },
+        200,
+      )
+    })

@@ -1,0 +1,54 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Store } from '#storage/connection.ts'
+import { readStoreSize } from '#storage/store-size.ts'
+import { type AppParts, type Readers, scopeOf } from '../app-env.ts'
+import { createRouter } from '../error-answers.ts'
+import { answers, unixNano } from '../schemas.ts'
+
+const getStatus = createRoute({
+  method: 'get',
+  path: '/status',
+  summary: 'How this installation is doing',
+  request: { query: z.strictObject({}) },
+  responses: answers(
+    'version, what waits in the queue, what is stored, and whether there is any data yet',
+    z.object({
+      version: z.string(),
+      queue: z.array(
+        z.object({
+          signal: z.string(),
+          recordsBehind: z.number().int(),
+          bytes: z.number().int(),
+          oldestUnwrittenAgeMillis: z.number(),
+        }),
+      ),
+      storage: z.object({
+        kind: z.enum(['chdb', 'clickhouse']),
+        database: z.string(),
+        rows: z.number().int(),
+        bytes: z.number().int(),
+      }),
+      receiver: z.record(z.string(), z.number()),
+      hasData: z.boolean(),
+      lastSeenTimeUnixNano: unixNano().nullable(),
+    }),
+  ),
+})
+
+export const createStatusRoutes = (store: Store, { services }: Readers, readStatus: AppParts['status']) =>
+  createRouter().openapi(getStatus, async (context) => {
+    const [parts, size, lastSeenNanos] = await Promise.all([
+      readStatus(),
+      readStoreSize(store),
+      services.lastSeenNanos(scopeOf(context)),
+    ])
+    return context.json(
+      {
+        ...parts,
+        storage: { kind: store.kind, database: store.database, ...size },
+        hasData: lastSeenNanos !== undefined,
+        lastSeenTimeUnixNano: lastSeenNanos?.toString() ?? null,
+      },
+      200,
+    )
+  })

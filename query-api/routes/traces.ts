@@ -1,0 +1,182 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import { InvalidInput, NotFound } from '#runtime/errors.ts'
+import type { SpanFilters } from '#storage/trace-store.ts'
+import {
+  logAnswer,
+  podAnswer,
+  podKeysOf,
+  resourceAnswer,
+  spanAnswer,
+  summaryAnswer,
+} from '../answer-parts.ts'
+import { type Readers, scopeOf } from '../app-env.ts'
+import { parseDurationNanos } from '../duration.ts'
+import { createRouter } from '../error-answers.ts'
+import {
+  attributeParameter,
+  limitParameter,
+  optionalRangeParameters,
+  rangeParameters,
+  serviceParameters,
+  textParameter,
+  traceIdParameter,
+} from '../parameters.ts'
+import {
+  answers,
+  answersOrNotFound,
+  logSchema,
+  podSchema,
+  resourceSchema,
+  spanSchema,
+  traceSummarySchema,
+  unixNano,
+} from '../schemas.ts'
+import { parseTimeRange } from '../time-range.ts'
+import { decodeTraceCursor, encodeTraceCursor } from '../trace-cursor.ts'
+
+const searchParameters = z.strictObject({
+  ...rangeParameters,
+  ...serviceParameters,
+  operation: textParameter().optional().openapi({ description: 'name of a span' }),
+  minDuration: textParameter().optional().openapi({ example: '250ms' }),
+  maxDuration: textParameter().optional().openapi({ example: '1.5s' }),
+  status: z
+    .enum(['error', 'ok'], { error: "expected 'error' or 'ok'" })
+    .optional()
+    .openapi({ description: 'error: a span that meets the other filters failed; ok: none of them did' }),
+  attribute: attributeParameter,
+  pod: textParameter().optional().openapi({ description: 'k8s.pod.uid or k8s.pod.name' }),
+  limit: limitParameter({ fallback: 100, max: 500 }),
+  cursor: textParameter().optional().openapi({ description: 'nextCursor of the page before' }),
+})
+
+const searchTraces = createRoute({
+  method: 'get',
+  path: '/traces',
+  summary: 'Traces with a span that meets all filters, newest first',
+  request: { query: searchParameters },
+  responses: answers(
+    'a page of traces; isComplete false: time ran out, go on from nextCursor',
+    z.object({
+      traces: z.array(traceSummarySchema),
+      nextCursor: z.string().nullable(),
+      isComplete: z.boolean(),
+    }),
+  ),
+})
+
+const getTrace = createRoute({
+  method: 'get',
+  path: '/traces/{traceId}',
+  summary: 'One trace whole, with its resources and pods',
+  request: {
+    params: z.object({ traceId: traceIdParameter }),
+    query: z.strictObject(optionalRangeParameters),
+  },
+  responses: answersOrNotFound(
+    'the trace; of more than 20 000 spans the earliest',
+    z.object({
+      traceId: z.string(),
+      startTimeUnixNano: unixNano(),
+      durationNanos: z.number(),
+      spans: z.array(spanSchema),
+      resources: z.record(z.string(), resourceSchema),
+      pods: z.record(z.string(), podSchema),
+      isTruncated: z.boolean(),
+    }),
+  ),
+})
+
+const getTraceLogs = createRoute({
+  method: 'get',
+  path: '/traces/{traceId}/logs',
+  summary: 'Log records that name this trace, by time',
+  request: {
+    params: z.object({ traceId: traceIdParameter }),
+    query: z.strictObject({ limit: limitParameter({ fallback: 1000, max: 5000 }) }),
+  },
+  responses: answers(
+    'the earliest records; none for an unknown trace',
+    z.object({ logs: z.array(logSchema), isTruncated: z.boolean() }),
+  ),
+})
+
+export const createTraceRoutes = ({ traces, logs, pods, now }: Readers) =>
+  createRouter()
+    .openapi(searchTraces, async (context) => {
+      const query = context.req.valid('query')
+      const scope = scopeOf(context)
+      const page = await traces.searchTraces(scope, {
+        range: parseTimeRange(query, now()),
+        filters: filtersOf(query),
+        limit: query.limit,
+        after: query.cursor === undefined ? undefined : decodeTraceCursor(query.cursor),
+      })
+      const podsByKey = await pods.podsByKey(scope, podKeysOf(page.traces))
+      return context.json(
+        {
+          traces: page.traces.map((trace) => summaryAnswer(trace, podsByKey)),
+          nextCursor: page.next ? encodeTraceCursor(page.next) : null,
+          isComplete: page.isComplete,
+        },
+        200,
+      )
+    })
+    .openapi(getTrace, async (context) => {
+      const { traceId } = context.req.valid('param')
+      const { from, to } = context.req.valid('query')
+      const scope = scopeOf(context)
+      const range = from === undefined && to === undefined ? undefined : parseTimeRange({ from, to }, now())
+      const trace = await traces.getTrace(scope, traceId, range)
+      if (trace === undefined) throw new NotFound(`there is no trace ${traceId}`)
+      const spans = trace.spans.map((span) => spanAnswer(span, trace.resources.get(span.resourceId)))
+      const spansByPod = Map.groupBy(spans, (span) => span.podUid)
+      const podsByKey = await pods.podsByKey(
+        scope,
+        [...spansByPod.keys()].filter((key) => key !== ''),
+      )
+      return context.json(
+        {
+          traceId,
+          startTimeUnixNano: trace.startTimeUnixNano,
+          durationNanos: trace.durationNanos,
+          spans,
+          resources: Object.fromEntries(
+            [...trace.resources].map(([id, resource]) => [id, resourceAnswer(resource)]),
+          ),
+          pods: Object.fromEntries(
+            [...podsByKey].map(([key, pod]) => [key, podAnswer(pod, spansByPod.get(key)?.length ?? 0)]),
+          ),
+          isTruncated: trace.isTruncated,
+        },
+        200,
+      )
+    })
+    .openapi(getTraceLogs, async (context) => {
+      const { traceId } = context.req.valid('param')
+      const { limit } = context.req.valid('query')
+      const page = await logs.logsOfTrace(scopeOf(context), traceId, limit)
+      return context.json({ logs: page.logs.map(logAnswer), isTruncated: page.isTruncated }, 200)
+    })
+
+const filtersOf = (query: z.infer<typeof searchParameters>): SpanFilters => {
+  const { service, namespace, environment, operation, status, attribute, pod } = query
+  const minDurationNanos = durationParameter('minDuration', query.minDuration)
+  const maxDurationNanos = durationParameter('maxDuration', query.maxDuration)
+  if (minDurationNanos !== undefined && maxDurationNanos !== undefined && minDurationNanos > maxDurationNanos)
+    throw new InvalidInput('minDuration is more than maxDuration', { field: 'minDuration' })
+  return {
+    service,
+    namespace,
+    environment,
+    operation,
+    status,
+    attributes: attribute,
+    pod,
+    minDurationNanos,
+    maxDurationNanos,
+  }
+}
+
+const durationParameter = (field: string, text: string | undefined): bigint | undefined =>
+  text === undefined ? undefined : parseDurationNanos(field, text)

@@ -1,0 +1,96 @@
+import { type Attribute, attributeList } from './attribute-list.ts'
+import type { Store } from './connection.ts'
+import { type ReadScope, limitedTo, uint64Set } from './read-scope.ts'
+import { type Sql, sql } from './sql.ts'
+
+/** A resource as it lies in the store. `podUid` is the pod's uid, else its name, else ''. */
+export interface StoredResource {
+  resourceId: string
+  serviceName: string
+  serviceNamespace: string
+  environment: string
+  serviceVersion: string
+  podUid: string
+  podName: string
+  attributes: Attribute[]
+}
+
+/** What names a service; absent means any, the empty string means that the service states none. */
+export interface ServiceFilter {
+  readonly service?: string | undefined
+  readonly namespace?: string | undefined
+  readonly environment?: string | undefined
+}
+
+/** What tells pods apart: their uid; where no uid was sent, their name. */
+export const podKey = sql`if(pod_uid != '', pod_uid, pod_name)`
+
+/** Conditions on the columns of `resources`. */
+export const serviceConditions = ({ service, namespace, environment }: ServiceFilter): Sql[] => [
+  ...(service === undefined ? [] : [sql`service_name = ${sql.string(service)}`]),
+  ...(namespace === undefined ? [] : [sql`service_namespace = ${sql.string(namespace)}`]),
+  ...(environment === undefined ? [] : [sql`environment = ${sql.string(environment)}`]),
+]
+
+/** `key` has this value as text; an empty value does not match where the key is missing. */
+export const attributeIs = ({ key, value }: { key: string; value: string }): Sql =>
+  value === ''
+    ? sql`(mapContains(attributes, ${sql.string(key)}) AND attributes[${sql.string(key)}] = '')`
+    : sql`attributes[${sql.string(key)}] = ${sql.string(value)}`
+
+/** The ids of the tenant's resources that meet all conditions, for `resource_id IN`. */
+export const resourceIdsWhere = ({ tenant }: ReadScope, conditions: readonly Sql[]): Sql => {
+  const all = sql.join([sql`tenant = ${sql.string(tenant)}`, ...conditions], sql` AND `)
+  return sql`(SELECT resource_id FROM resources WHERE ${all})`
+}
+
+/** Ids in one statement; more are asked for in further statements. */
+const idsPerQuery = 5000
+const resourceSeconds = 10
+
+/** The resources with these ids, by id. Ids that are not there are left out. */
+export const readResources = async (
+  store: Store,
+  scope: ReadScope,
+  resourceIds: readonly string[],
+): Promise<Map<string, StoredResource>> => {
+  const resources = new Map<string, StoredResource>()
+  const ids = [...new Set(resourceIds)]
+  for (let start = 0; start < ids.length; start += idsPerQuery) {
+    const rows = await store.query<ResourceRow>(
+      sql`
+        SELECT toString(resource_id) AS resource, service_name, service_namespace, environment, service_version,
+          ${podKey} AS pod, pod_name, mapKeys(attributes) AS keys, mapValues(attributes) AS texts, attribute_types
+        FROM resources
+        WHERE tenant = ${sql.string(scope.tenant)} AND resource_id IN ${uint64Set(ids.slice(start, start + idsPerQuery))}
+        LIMIT 1 BY resource_id`,
+      limitedTo(scope, resourceSeconds),
+    )
+    for (const row of rows) resources.set(row.resource, resourceOf(row))
+  }
+  return resources
+}
+
+interface ResourceRow {
+  resource: string
+  service_name: string
+  service_namespace: string
+  environment: string
+  service_version: string
+  pod: string
+  pod_name: string
+  keys: string[]
+  texts: string[]
+  attribute_types: string
+}
+
+const resourceOf = (row: ResourceRow): StoredResource => ({
+  resourceId: row.resource,
+  serviceName: row.service_name,
+  serviceNamespace: row.service_namespace,
+  environment: row.environment,
+  serviceVersion: row.service_version,
+  podUid: row.pod,
+  podName: row.pod_name,
+  attributes: attributeList(row.keys, row.texts, row.attribute_types),
+})

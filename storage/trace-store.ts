@@ -1,0 +1,167 @@
+import type { Attribute } from './attribute-list.ts'
+import type { Store } from './connection.ts'
+import { type ReadScope, type TimeRange, durationOf } from './read-scope.ts'
+import { type ServiceFilter, type StoredResource, readResources } from './resource-rows.ts'
+import { readSpans } from './span-rows.ts'
+import { searchTraces } from './trace-search.ts'
+
+/** Spans and traces, read. Every span counts once: of several rows of one span a finished one beats an open one. */
+export interface TraceStore {
+  /**
+   * Traces with a span that meets all filters, newest first: by the start of their first such span inside the range.
+   * Long ranges are searched newest first in slices, each with a time limit, until the page is full, the range is
+   * exhausted or the time for a page is up; in the last case `isComplete` is false, and the cursor goes on from there.
+   */
+  searchTraces(scope: ReadScope, search: TraceSearch): Promise<TraceSearchPage>
+  /**
+   * A whole trace, spans by start time; undefined where there is none. A range says where to look, with a day to
+   * either side; without one the whole store is searched. Of more than 20 000 spans the earliest are given.
+   */
+  getTrace(scope: ReadScope, traceId: string, range?: TimeRange): Promise<StoredTrace | undefined>
+  /** Several traces in the order of their ids, each cut to its `spansMax` earliest spans; unknown ids are left out. */
+  getTraces(scope: ReadScope, traceIds: readonly string[], options: TracesOptions): Promise<StoredTrace[]>
+}
+
+export interface TracesOptions {
+  spansMax: number
+  range?: TimeRange
+}
+
+/** Every filter but `namespace`, `environment` and `status` looks at one span: they must meet in the same one. */
+export interface SpanFilters extends ServiceFilter {
+  readonly operation?: string | undefined
+  readonly kind?: number | undefined
+  readonly minDurationNanos?: bigint | undefined
+  readonly maxDurationNanos?: bigint | undefined
+  /** `error`: a span that meets the other filters failed. `ok`: none of them did. */
+  readonly status?: 'error' | 'ok' | undefined
+  /** Of the span or of its resource, compared as text. */
+  readonly attributes?: readonly { key: string; value: string }[] | undefined
+  /** A pod's uid or name. */
+  readonly pod?: string | undefined
+}
+
+export interface TraceSearch {
+  range: TimeRange
+  filters: SpanFilters
+  /** How many traces at most, up to 500. */
+  limit: number
+  /** Where an earlier page ended. */
+  after?: TracePosition | undefined
+}
+
+/** A place in the order of traces: everything older than this trace's first matching span. */
+export interface TracePosition {
+  readonly startNanos: bigint
+  /** '' stands before all traces of that nanosecond. */
+  readonly traceId: string
+}
+
+export interface TraceSearchPage {
+  traces: FoundTrace[]
+  next: TracePosition | undefined
+  isComplete: boolean
+}
+
+export interface FoundTrace {
+  traceId: string
+  startTimeUnixNano: string
+  durationNanos: number
+  /** Of the root span; where none arrived, of the earliest span. */
+  lead: { resource: StoredResource | undefined; operation: string }
+  hasRoot: boolean
+  spanCount: number
+  errorCount: number
+  /** What each resource took part with; at most 1000 resources. */
+  parts: { resource: StoredResource | undefined; spanCount: number; errorCount: number }[]
+  matched: {
+    resource: StoredResource | undefined
+    operation: string
+    durationNanos: number
+    startTimeUnixNano: string
+    isError: boolean
+  }
+}
+
+export interface StoredTrace {
+  traceId: string
+  startTimeUnixNano: string
+  durationNanos: number
+  spans: StoredSpan[]
+  resources: Map<string, StoredResource>
+  isTruncated: boolean
+}
+
+export interface StoredSpan {
+  spanId: string
+  parentSpanId: string
+  name: string
+  /** As in OTLP: 0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
+  kind: number
+  startTimeUnixNano: string
+  durationNanos: number
+  isOpen: boolean
+  /** As in OTLP: 0 unset, 1 ok, 2 error. */
+  statusCode: number
+  statusMessage: string
+  resourceId: string
+  scope: { name: string; version: string }
+  attributes: Attribute[]
+  events: { timeUnixNano: string; name: string; attributes: Attribute[] }[]
+  links: { traceId: string; spanId: string; attributes: Attribute[] }[]
+  traceState: string
+  flags: number
+  droppedCounts: { attributes: number; events: number; links: number }
+  /** It names a parent that is not in the trace. Never said of a truncated trace. */
+  isParentMissing: boolean
+}
+
+export const traceSpansMax = 20_000
+
+export const createTraceStore = (store: Store): TraceStore => {
+  const getTraces: TraceStore['getTraces'] = async (scope, traceIds, { spansMax, range }) => {
+    const spansByTrace = await readSpans(store, scope, { traceIds, spansMax, range })
+    const ids = [...spansByTrace.values()].flatMap(({ spans }) => spans.map((span) => span.resourceId))
+    const resources = await readResources(store, scope, ids)
+    return traceIds.flatMap((traceId) => {
+      const found = spansByTrace.get(traceId)
+      return found === undefined ? [] : [assembleTrace(traceId, found, resources)]
+    })
+  }
+  return {
+    searchTraces: (scope, search) => searchTraces(store, scope, search),
+    getTraces,
+    getTrace: async (scope, traceId, range) => {
+      const [trace] = await getTraces(scope, [traceId], { spansMax: traceSpansMax, ...(range && { range }) })
+      return trace
+    },
+  }
+}
+
+const assembleTrace = (
+  traceId: string,
+  { spans, isTruncated }: { spans: StoredSpan[]; isTruncated: boolean },
+  resources: ReadonlyMap<string, StoredResource>,
+): StoredTrace => {
+  const present = new Set(spans.map((span) => span.spanId))
+  const own = new Map<string, StoredResource>()
+  let start = BigInt(spans[0]?.startTimeUnixNano ?? 0)
+  let end = start
+  for (const span of spans) {
+    span.isParentMissing = !isTruncated && span.parentSpanId !== '' && !present.has(span.parentSpanId)
+    const spanStart = BigInt(span.startTimeUnixNano)
+    const spanEnd = spanStart + BigInt(span.durationNanos)
+    if (spanStart < start) start = spanStart
+    if (spanEnd > end) end = spanEnd
+    const resource = resources.get(span.resourceId)
+    if (resource) own.set(span.resourceId, resource)
+  }
+  return {
+    traceId,
+    startTimeUnixNano: start.toString(),
+    durationNanos: durationOf(end - start),
+    spans,
+    resources: own,
+    isTruncated,
+  }
+}
