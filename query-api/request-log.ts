@@ -8,7 +8,7 @@ const queryLengthMax = 500
 
 /** Measures every request, and logs a line of each that was slow or failed on our side. */
 export const observeRequests = (logger: Logger, selfMetrics: SelfMetrics): MiddlewareHandler => {
-  const duration = selfMetrics.meter.createHistogram('http.server.request.duration', {
+  const duration = selfMetrics.meter.createHistogram('api_request_duration_seconds', {
     description: 'Duration of API requests',
     unit: 's',
     advice: { explicitBucketBoundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] },

@@ -37,7 +37,7 @@ export const createUiFiles = (folder: string): MiddlewareHandler => {
     const known = await files()
     const path = context.req.path === '/' ? '/index.html' : context.req.path
     // The screens of the UI have addresses of their own; a missing file has not.
-    const isScreen = extname(path) === ''
+    const isScreen = extname(path) === '' || path === '/index.html'
     const served = known.has(path) ? path : isScreen ? '/index.html' : undefined
     if (served === undefined) return next()
     const file = known.get(served)
