@@ -203,7 +203,8 @@ export const getServices = (
   range: ResolvedRange,
   filters: { namespace?: string | undefined; environment?: string | undefined },
   signal: AbortSignal,
-): Promise<{ services: Service[] }> => get('/api/v1/services', { ...rangeParameters(range), ...filters }, signal)
+): Promise<{ services: Service[] }> =>
+  get('/api/v1/services', { ...rangeParameters(range), ...filters }, signal)
 
 export const getOperations = (
   range: ResolvedRange,
@@ -216,14 +217,19 @@ export const getOperations = (
     signal,
   )
 
-export const tracePageSize = 200
+/** The API's maximum: the scatter is worth more the further back it reaches. */
+export const tracePageSize = 500
 export const getTraces = (
   range: ResolvedRange,
   filters: TraceFilters,
   cursor: string | undefined,
   signal: AbortSignal,
 ): Promise<TracePage> =>
-  get('/api/v1/traces', { ...rangeParameters(range), ...filters, limit: String(tracePageSize), cursor }, signal)
+  get(
+    '/api/v1/traces',
+    { ...rangeParameters(range), ...filters, limit: String(tracePageSize), cursor },
+    signal,
+  )
 
 export const getTrace = (traceId: string, signal: AbortSignal): Promise<Trace> =>
   get(`/api/v1/traces/${encodeURIComponent(traceId)}`, {}, signal)

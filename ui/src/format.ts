@@ -15,35 +15,26 @@ export const createFormat = ({ locale, zone }: { locale: Locale; zone: TimeZoneC
   const percentNumber = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 })
   const smallPercent = new Intl.NumberFormat(locale, { style: 'percent', maximumSignificantDigits: 1 })
   const time = dateTime({ hour: '2-digit', minute: '2-digit', second: '2-digit' })
-  const timeMillis = dateTime({
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    fractionalSecondDigits: 3,
-  })
+  // With fractions of a second some languages fall into prose (15시 27분 38.710초), which no log or tool shows.
+  const timeMillis = (millis: number): string =>
+    `${time.format(millis)}.${String(Math.floor(((millis % 1000) + 1000) % 1000)).padStart(3, '0')}`
+  const dateWithTime = (millis: number): string => `${day.format(millis)} ${time.format(millis)}`
+  const zoneOffset = (millis: number): string =>
+    (offset.formatToParts(millis).find((part) => part.type === 'timeZoneName')?.value ?? 'UTC').replace(
+      'GMT',
+      'UTC',
+    )
   const minute = dateTime({ hour: '2-digit', minute: '2-digit' })
   const day = dateTime({ month: 'short', day: 'numeric' })
-  const dateWithTime = dateTime({
-    month: 'short',
-    day: 'numeric',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-  })
-  const full = dateTime({
-    year: 'numeric',
-    month: 'short',
-    day: 'numeric',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    fractionalSecondDigits: 3,
-    timeZoneName: 'shortOffset',
-  })
+  const fullDay = dateTime({ year: 'numeric', month: 'short', day: 'numeric' })
   const offset = dateTime({ timeZoneName: 'shortOffset' })
   const relativeTime = new Intl.RelativeTimeFormat(locale, { style: 'short', numeric: 'always' })
   const calendarUnit = (unit: 'day' | 'hour' | 'minute' | 'second', value: number): string =>
-    new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: locale === 'ko' ? 'short' : 'narrow' }).format(value)
+    new Intl.NumberFormat(locale, {
+      style: 'unit',
+      unit,
+      unitDisplay: locale === 'ko' ? 'short' : 'narrow',
+    }).format(value)
 
   /** 1.24 s, 832 ms, 4m 12s: three significant digits below a minute, two units above. */
   const duration = (nanos: number): string => {
@@ -74,7 +65,8 @@ export const createFormat = ({ locale, zone }: { locale: Locale; zone: TimeZoneC
   /** "3 min ago"; under five seconds it is "0 sec ago", which reads as now. */
   const relative = (millis: number, nowMillis: number): string => {
     const seconds = Math.round((millis - nowMillis) / 1000)
-    const [unit, size] = relativeUnits.find(([, size]) => Math.abs(seconds) >= size) ?? (['second', 1] as const)
+    const [unit, size] =
+      relativeUnits.find(([, size]) => Math.abs(seconds) >= size) ?? (['second', 1] as const)
     // English abbreviates with a full stop, which is noise in a table.
     return relativeTime.format(Math.trunc(seconds / size), unit).replace('.', '')
   }
@@ -85,34 +77,40 @@ export const createFormat = ({ locale, zone }: { locale: Locale; zone: TimeZoneC
     timeZone,
     integer: (value: number): string => integer.format(value),
     number: (value: number): string => threeDigits.format(value),
-    compact: (value: number): string => (Math.abs(value) < 10_000 ? integer.format(value) : compactNumber.format(value)),
+    compact: (value: number): string =>
+      Math.abs(value) < 10_000 ? integer.format(value) : compactNumber.format(value),
     /** A share between 0 and 1; what is not quite nothing is never shown as 0 %. */
     percent: (share: number): string =>
       share > 0 && share < 0.001 ? smallPercent.format(Math.max(share, 0.0001)) : percentNumber.format(share),
     /** Per second: 0.04, 3.2, 128. */
     rate: (perSecond: number): string =>
-      perSecond > 0 && perSecond < 0.01 ? `<${threeDigits.format(0.01)}` : threeDigits.format(Number(perSecond.toPrecision(3))),
+      perSecond > 0 && perSecond < 0.01
+        ? `<${threeDigits.format(0.01)}`
+        : threeDigits.format(Number(perSecond.toPrecision(3))),
     duration,
+    /** A time relative to another: +1.2 s, −180 ms. */
+    offset: (nanos: number): string => `${nanos < 0 ? '−' : '+'}${duration(Math.abs(nanos))}`,
     relative,
     time: (millis: number): string => time.format(millis),
-    timeMillis: (millis: number): string => timeMillis.format(millis),
-    dateTime: (millis: number): string => dateWithTime.format(millis),
-    full: (millis: number): string => full.format(millis),
+    timeMillis,
+    dateTime: dateWithTime,
+    /** Date, time to the millisecond, and zone. */
+    full: (millis: number): string => `${fullDay.format(millis)} ${timeMillis(millis)} ${zoneOffset(millis)}`,
     unit: calendarUnit,
     /** "UTC+9" of the chosen zone at that instant. */
-    zoneOffset: (millis: number): string =>
-      (offset.formatToParts(millis).find((part) => part.type === 'timeZoneName')?.value ?? 'UTC').replace('GMT', 'UTC'),
+    zoneOffset,
     /** The label of an axis tick: only as much of the date as the distance between ticks needs. */
     tick: (millis: number, stepMillis: number): string => {
       if (stepMillis >= 86_400_000) return day.format(millis)
-      if (stepMillis >= 60_000) return isMidnight(minute.format(millis)) ? day.format(millis) : minute.format(millis)
-      return stepMillis >= 1000 ? time.format(millis) : timeMillis.format(millis)
+      if (stepMillis >= 60_000)
+        return isMidnight(minute.format(millis)) ? day.format(millis) : minute.format(millis)
+      return stepMillis >= 1000 ? time.format(millis) : timeMillis(millis)
     },
     /** Nov 21, 03:00:00 – 04:00:00: the second date is left out when it is the same day. */
     range: (fromMillis: number, toMillis: number): string =>
       day.format(fromMillis) === day.format(toMillis)
-        ? `${dateWithTime.format(fromMillis)} – ${time.format(toMillis)}`
-        : `${dateWithTime.format(fromMillis)} – ${dateWithTime.format(toMillis)}`,
+        ? `${dateWithTime(fromMillis)} – ${time.format(toMillis)}`
+        : `${dateWithTime(fromMillis)} – ${dateWithTime(toMillis)}`,
   }
 }
 

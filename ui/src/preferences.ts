@@ -62,7 +62,11 @@ const oneOf =
     (values as string[]).includes(value)
 
 export type Theme = 'system' | 'dark' | 'light'
-export const themePreference = createPreference('theme', oneOf<Theme>('system', 'dark', 'light'), () => 'system')
+export const themePreference = createPreference(
+  'theme',
+  oneOf<Theme>('system', 'dark', 'light'),
+  () => 'system',
+)
 export const languagePreference = createPreference('language', oneOf<Locale>('en', 'ko'), () =>
   globalThis.navigator?.languages?.some((language) => language.startsWith('ko')) &&
   !globalThis.navigator.language.startsWith('en')

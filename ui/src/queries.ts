@@ -38,7 +38,7 @@ export const operationsQuery = (range: ResolvedRange, service: ServiceKey) =>
   })
 
 /** So many pages are kept at most: beyond them a narrower search serves better than a longer list. */
-export const tracePagesMax = 10
+export const tracePagesMax = 6
 export const tracesQuery = (range: ResolvedRange, filters: TraceFilters) =>
   infiniteQueryOptions({
     queryKey: ['traces', range, filters],

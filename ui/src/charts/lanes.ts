@@ -74,7 +74,11 @@ export const layoutLanes = (pods: Pod[], range: ResolvedRange, failed: (pod: Pod
 
 const orderGroups = (pods: Pod[], failed: (pod: Pod) => boolean): Pod[][] =>
   [...Map.groupBy(pods, (pod) => JSON.stringify([pod.serviceName, pod.namespace, pod.environment])).values()]
-    .map((members) => ({ members, failures: members.filter(failed).length, name: members[0]?.serviceName ?? '' }))
+    .map((members) => ({
+      members,
+      failures: members.filter(failed).length,
+      name: members[0]?.serviceName ?? '',
+    }))
     .toSorted((a, b) => b.failures - a.failures || a.name.localeCompare(b.name))
     .map(({ members }) =>
       members.toSorted((a, b) => millisOf(a.firstSeenTimeUnixNano) - millisOf(b.firstSeenTimeUnixNano)),

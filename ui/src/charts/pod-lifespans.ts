@@ -10,6 +10,8 @@ import { textTooltip, type TooltipText } from './tooltip.ts'
 
 export const laneHeightPixels = 18
 export const lifespanAxisPixels = 26
+/** Names stand outside on the left; the right has room for the mark of a death just now. */
+export const lifespanInsets = { left: 0, right: 10, top: lifespanAxisPixels, bottom: 0 }
 const barHeightPixels = 8
 const markPixels = 4.5
 const barPixelsMin = 3
@@ -32,7 +34,7 @@ export const podLifespansOption = (input: PodLifespansInput): EChartsCoreOption 
     animation: false,
     textStyle: { fontFamily: palette.fontFamily },
     aria: { enabled: false },
-    grid: { left: 0, right: 10, top: lifespanAxisPixels, bottom: 0 },
+    grid: { ...lifespanInsets, outerBoundsMode: 'none' as const },
     xAxis: {
       ...timeAxis(range, { palette, format, countMax: Math.max(3, Math.floor(input.widthPixels / 120)) }),
       position: 'top',

@@ -31,7 +31,10 @@ export const textTooltip = (describe: (target: TooltipTarget) => TooltipText | u
   padding: 0,
   extraCssText: 'box-shadow:none',
   formatter: (target: TooltipTarget | TooltipTarget[]): HTMLElement | HTMLElement[] => {
-    const described = [target].flat().slice(0, 1).flatMap((one) => describe(one) ?? [])
+    const described = [target]
+      .flat()
+      .slice(0, 1)
+      .flatMap((one) => describe(one) ?? [])
     return described.map((text) => renderTooltip(text, document))
   },
 })
@@ -47,7 +50,10 @@ export const renderTooltip = ({ title, lines, hint }: TooltipText, maker: Elemen
   box.append(make('div', 'tooltip-title', title))
   for (const { label, value, tone } of lines) {
     const line = make('div', 'tooltip-line')
-    line.append(make('span', 'tooltip-label', label), make('span', tone ? `tooltip-value ${tone}` : 'tooltip-value', value))
+    line.append(
+      make('span', 'tooltip-label', label),
+      make('span', tone ? `tooltip-value ${tone}` : 'tooltip-value', value),
+    )
     box.append(line)
   }
   if (hint) box.append(make('div', 'tooltip-hint', hint))

@@ -19,6 +19,9 @@ export interface TraceScatterInput {
   notLoadedLabel: string
 }
 
+/** Room for the labels of the axes. */
+export const scatterInsets = { left: 58, right: 14, top: 12, bottom: 26 }
+
 /** A log axis has no zero; a trace shorter than this sits on the floor. */
 const durationNanosMin = 1000
 
@@ -51,7 +54,8 @@ export const traceScatterOption = (input: TraceScatterInput): EChartsCoreOption 
     animation: false,
     textStyle: { fontFamily: palette.fontFamily },
     aria: { enabled: false },
-    grid: { left: 58, right: 14, top: 12, bottom: 26 },
+    // Fixed edges: the pixels that a drag covers are counted from them.
+    grid: { ...scatterInsets, outerBoundsMode: 'none' as const },
     xAxis: timeAxis(range, { palette, format, countMax: Math.max(3, Math.floor(input.widthPixels / 110)) }),
     yAxis: durationAxis(traces, palette, format),
     tooltip: textTooltip(({ seriesIndex, dataIndex }) => {
@@ -108,6 +112,11 @@ const notLoadedArea = ({ notLoadedBeforeMillis, notLoadedLabel, range, palette }
     : {
         silent: true,
         itemStyle: { color: palette.shade },
-        label: { color: palette.muted, fontSize: 11, position: 'insideTopLeft' as const, formatter: () => notLoadedLabel },
+        label: {
+          color: palette.muted,
+          fontSize: 11,
+          position: 'insideTopLeft' as const,
+          formatter: () => notLoadedLabel,
+        },
         data: [[{ xAxis: range.fromMillis }, { xAxis: notLoadedBeforeMillis }]],
       }

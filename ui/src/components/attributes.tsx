@@ -5,7 +5,13 @@ import { CopyButton } from './copy-button.tsx'
 import { Icon } from './icon.tsx'
 
 /** Keys and values with their OTLP type. Each value can be copied, and searched for among all traces. */
-export const Attributes = ({ attributes, canFilter = true }: { attributes: Attribute[]; canFilter?: boolean }) => {
+export const Attributes = ({
+  attributes,
+  canFilter = true,
+}: {
+  attributes: Attribute[]
+  canFilter?: boolean
+}) => {
   const { t } = useLocale()
   if (attributes.length === 0) return <p className="none">{t('attributes.none')}</p>
   return (
@@ -14,7 +20,9 @@ export const Attributes = ({ attributes, canFilter = true }: { attributes: Attri
         <div key={key}>
           <dt>{key}</dt>
           <dd>
-            <span className={`attribute-value type-${type}`}>{type === 'empty' ? t('attributes.empty') : value}</span>
+            <span className={`attribute-value type-${type}`}>
+              {type === 'empty' ? t('attributes.empty') : value}
+            </span>
             {type !== 'string' && <span className="attribute-type">{type}</span>}
             <span className="attribute-actions">
               {canFilter && type !== 'empty' && (

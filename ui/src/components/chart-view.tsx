@@ -2,7 +2,7 @@ import type { EChartsCoreOption } from 'echarts/core'
 import { useEffect, useRef, useState } from 'react'
 import { readPalette, type ChartPalette } from '../charts/palette.ts'
 import { useLocale } from '../messages/use-locale.tsx'
-import { themePreference, usePreference } from '../preferences.ts'
+import { themePreference } from '../preferences.ts'
 import { useChartDrag, type ChartSelection, type PixelConverter } from './use-chart-drag.ts'
 
 /** ECharts is fetched when the first chart appears. */
@@ -80,13 +80,26 @@ export const ChartView = (props: ChartViewProps) => {
   return (
     <div className="chart" style={{ blockSize: props.heightPixels }}>
       {/* Pointer gestures have their equals in the time picker and the filters. */}
-      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions, jsx-a11y/no-noninteractive-tabindex */}
-      <div className="chart-canvas" role="img" aria-label={props.summary} aria-busy={!isReady} tabIndex={0} {...drag.handlers} onDoubleClick={props.onZoomOut}>
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions */}
+      <div
+        className="chart-canvas"
+        role="img"
+        aria-label={props.summary}
+        aria-busy={!isReady}
+        // Focusable, so that its summary is read.
+        // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+        tabIndex={0}
+        {...drag.handlers}
+        onDoubleClick={props.onZoomOut}
+      >
         <div ref={host} className="chart-host" aria-hidden="true" />
       </div>
       {!isReady && <div className="skeleton chart-skeleton" aria-label={t('loading')} />}
       {drag.box && (
-        <div className="drag-box" style={{ left: drag.box.left, top: drag.box.top, width: drag.box.width, height: drag.box.height }}>
+        <div
+          className="drag-box"
+          style={{ left: drag.box.left, top: drag.box.top, width: drag.box.width, height: drag.box.height }}
+        >
           {drag.selection && <span className="drag-label">{props.describeSelection(drag.selection)}</span>}
         </div>
       )}
@@ -95,14 +108,16 @@ export const ChartView = (props: ChartViewProps) => {
 }
 
 const usePalette = (): ChartPalette => {
-  const theme = usePreference(themePreference)
   const [palette, setPalette] = useState(readPalette)
   useEffect(() => {
     const update = (): void => setPalette(readPalette())
-    update()
+    const stop = themePreference.subscribe(update)
     const system = matchMedia('(prefers-color-scheme: dark)')
     system.addEventListener('change', update)
-    return () => system.removeEventListener('change', update)
-  }, [theme])
+    return () => {
+      stop()
+      system.removeEventListener('change', update)
+    }
+  }, [])
   return palette
 }

@@ -65,7 +65,9 @@ export const ChoiceFilter = ({
           />
         )}
       </Popover>
-      {isSet && <RemoveButton name={name} onRemove={() => onChange(undefined)} title={t('filter.remove', { name })} />}
+      {isSet && (
+        <RemoveButton name={name} onRemove={() => onChange(undefined)} title={t('filter.remove', { name })} />
+      )}
     </span>
   )
 }
@@ -92,7 +94,10 @@ const ChoiceList = ({
   const wanted = input.trim().toLowerCase()
   const matching = choices.filter((choice) => choice.label.toLowerCase().includes(wanted))
   const other = allowsOther && wanted !== '' && !choices.some((choice) => choice.label === input.trim())
-  const options = [...matching, ...(other ? [{ value: input.trim(), label: input.trim() }] : [])].slice(0, choicesShownMax)
+  const options = [...matching, ...(other ? [{ value: input.trim(), label: input.trim() }] : [])].slice(
+    0,
+    choicesShownMax,
+  )
   const optionId = (index: number): string => `${id}-${index}`
   const onKeyDown = (event: KeyboardEvent): void => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key]
@@ -128,11 +133,11 @@ const ChoiceList = ({
         }}
         onKeyDown={onKeyDown}
       />
-      <ul id={`${id}-list`} role="listbox" aria-label={name} className="choices">
+      <div id={`${id}-list`} role="listbox" aria-label={name} className="choices">
         {options.map((choice, index) => (
           // The keys are handled by the field that owns the list.
           // oxlint-disable-next-line jsx-a11y/click-events-have-key-events
-          <li
+          <div
             key={choice.value}
             id={optionId(index)}
             role="option"
@@ -146,9 +151,9 @@ const ChoiceList = ({
               {choice.label}
             </span>
             {choice.detail && <span className="choice-detail">{choice.detail}</span>}
-          </li>
+          </div>
         ))}
-      </ul>
+      </div>
       {options.length === 0 && <p className="none">{isLoading ? t('loading') : t('filter.noChoice')}</p>}
     </div>
   )

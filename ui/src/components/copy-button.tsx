@@ -5,7 +5,15 @@ import { Icon } from './icon.tsx'
 const confirmMillis = 1500
 
 /** Copies a text and says so for a moment. Where the clipboard is forbidden (plain HTTP) it selects a hidden field instead. */
-export const CopyButton = ({ text, label, isSmall = false }: { text: string; label?: string; isSmall?: boolean }) => {
+export const CopyButton = ({
+  text,
+  label,
+  isSmall = false,
+}: {
+  text: string
+  label?: string
+  isSmall?: boolean
+}) => {
   const { t } = useLocale()
   const [isCopied, setCopied] = useState(false)
   useEffect(() => {

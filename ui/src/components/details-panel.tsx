@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, type ReactNode } from 'react'
+import { useEffect, useId, useRef, useState, type ReactNode } from 'react'
 import { useLocale } from '../messages/use-locale.tsx'
 import { Icon } from './icon.tsx'
 
@@ -24,19 +24,12 @@ export const DetailsPanel = ({
 }) => {
   const { t } = useLocale()
   const titleId = useId()
-  const heading = useRef<HTMLHeadingElement>(null)
-  const opener = useRef<Element | null>(null)
-
-  useEffect(() => {
-    opener.current ??= document.activeElement
-    if (takesFocus) heading.current?.focus({ preventScroll: true })
-  }, [subject, takesFocus])
-
+  const [opener] = useState(() => document.activeElement)
   useEffect(
     () => () => {
-      if (opener.current instanceof HTMLElement && opener.current.isConnected) opener.current.focus()
+      if (opener instanceof HTMLElement && opener.isConnected) opener.focus()
     },
-    [],
+    [opener],
   )
 
   return (
@@ -54,11 +47,17 @@ export const DetailsPanel = ({
       <header className="panel-head">
         <div className="panel-heading">
           {kicker !== undefined && <div className="panel-kicker">{kicker}</div>}
-          <h2 id={titleId} ref={heading} tabIndex={-1}>
+          <PanelTitle key={subject} id={titleId} takesFocus={takesFocus}>
             {title}
-          </h2>
+          </PanelTitle>
         </div>
-        <button type="button" className="icon-button" onClick={onClose} aria-label={t('panel.close')} title={`${t('panel.close')} (Esc)`}>
+        <button
+          type="button"
+          className="icon-button"
+          onClick={onClose}
+          aria-label={t('panel.close')}
+          title={`${t('panel.close')} (Esc)`}
+        >
           <Icon name="close" />
         </button>
       </header>
@@ -67,7 +66,35 @@ export const DetailsPanel = ({
   )
 }
 
-export const PanelSection = ({ title, count, children }: { title: string; count?: number; children: ReactNode }) => {
+const PanelTitle = ({
+  id,
+  takesFocus,
+  children,
+}: {
+  id: string
+  takesFocus: boolean
+  children: ReactNode
+}) => {
+  const heading = useRef<HTMLHeadingElement>(null)
+  useEffect(() => {
+    if (takesFocus) heading.current?.focus({ preventScroll: true })
+  }, [takesFocus])
+  return (
+    <h2 id={id} ref={heading} tabIndex={-1}>
+      {children}
+    </h2>
+  )
+}
+
+export const PanelSection = ({
+  title,
+  count,
+  children,
+}: {
+  title: string
+  count?: number
+  children: ReactNode
+}) => {
   const { format } = useLocale()
   return (
     <section className="panel-section">

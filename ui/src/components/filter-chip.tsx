@@ -2,7 +2,15 @@ import { useLocale } from '../messages/use-locale.tsx'
 import { Icon } from './icon.tsx'
 
 /** A filter in force; the cross removes it. */
-export const FilterChip = ({ name, value, onRemove }: { name: string; value: string; onRemove: () => void }) => {
+export const FilterChip = ({
+  name,
+  value,
+  onRemove,
+}: {
+  name: string
+  value: string
+  onRemove: () => void
+}) => {
   const { t } = useLocale()
   return (
     <span className="chip is-set">
@@ -15,8 +23,23 @@ export const FilterChip = ({ name, value, onRemove }: { name: string; value: str
   )
 }
 
-export const RemoveButton = ({ name, onRemove, title }: { name: string; onRemove: () => void; title: string }) => (
-  <button type="button" className="chip-remove" onClick={onRemove} aria-label={title} title={title} data-filter={name}>
+export const RemoveButton = ({
+  name,
+  onRemove,
+  title,
+}: {
+  name: string
+  onRemove: () => void
+  title: string
+}) => (
+  <button
+    type="button"
+    className="chip-remove"
+    onClick={onRemove}
+    aria-label={title}
+    title={title}
+    data-filter={name}
+  >
     <Icon name="close" size={12} />
   </button>
 )

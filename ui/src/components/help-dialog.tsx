@@ -54,7 +54,12 @@ export const HelpDialog = ({ onClose }: { onClose: () => void }) => {
     <dialog ref={dialog} className="dialog" onClose={onClose} aria-labelledby="help-title">
       <header className="dialog-head">
         <h2 id="help-title">{t('help.title')}</h2>
-        <button type="button" className="icon-button" onClick={() => dialog.current?.close()} aria-label={t('action.close')}>
+        <button
+          type="button"
+          className="icon-button"
+          onClick={() => dialog.current?.close()}
+          aria-label={t('action.close')}
+        >
           <Icon name="close" />
         </button>
       </header>

@@ -36,7 +36,13 @@ export const Navigation = ({ onHelp }: { onHelp: () => void }) => {
       <div className="nav-foot">
         <LanguageSwitch />
         <ThemeSwitch />
-        <button type="button" className="nav-link" onClick={onHelp} title={t('nav.shortcuts')} aria-label={t('nav.shortcuts')}>
+        <button
+          type="button"
+          className="nav-link"
+          onClick={onHelp}
+          title={t('nav.shortcuts')}
+          aria-label={t('nav.shortcuts')}
+        >
           <Icon name="help" />
           <span className="nav-text">{t('nav.shortcuts')}</span>
           <kbd className="nav-key">?</kbd>
@@ -57,7 +63,8 @@ const Mark = () => (
 const LanguageSwitch = () => {
   const { t, locale } = useLocale()
   // The other language is named in its own words: who needs it cannot read this one.
-  const other = locale === 'en' ? ({ code: 'ko', name: '한국어' } as const) : ({ code: 'en', name: 'English' } as const)
+  const other =
+    locale === 'en' ? ({ code: 'ko', name: '한국어' } as const) : ({ code: 'en', name: 'English' } as const)
   return (
     <button
       type="button"

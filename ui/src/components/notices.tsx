@@ -43,7 +43,15 @@ export const ScreenFailure = ({ error, onRetry }: { error: Error; onRetry: () =>
  * A screen without rows says why and what to do next: nothing was ever received, the filters exclude everything,
  * or the data lies outside the time range.
  */
-export const NoRows = ({ nothing, filters, onClearFilters }: { nothing: string; filters: ReactNode; onClearFilters: (() => void) | undefined }) => {
+export const NoRows = ({
+  nothing,
+  filters,
+  onClearFilters,
+}: {
+  nothing: string
+  filters: ReactNode
+  onClearFilters: (() => void) | undefined
+}) => {
   const { t } = useLocale()
   const status = useQuery(statusQuery())
   if (status.data && !status.data.hasData) return <Onboarding />
@@ -75,10 +83,17 @@ const JumpToData = ({ lastSeen, isMainAction }: { lastSeen: string | null; isMai
   const isInside = lastMillis >= time.range.fromMillis && lastMillis <= time.range.toMillis
   if (isInside) return null
   const jump = (): void =>
-    time.setRange(absoluteRange({ fromMillis: lastMillis - jumpBackMillis, toMillis: lastMillis + jumpSlackMillis }))
+    time.setRange(
+      absoluteRange({ fromMillis: lastMillis - jumpBackMillis, toMillis: lastMillis + jumpSlackMillis }),
+    )
   return (
     <>
-      <p>{t('empty.lastSeen', { ago: format.relative(lastMillis, time.nowMillis), at: format.dateTime(lastMillis) })}</p>
+      <p>
+        {t('empty.lastSeen', {
+          ago: format.relative(lastMillis, time.nowMillis),
+          at: format.dateTime(lastMillis),
+        })}
+      </p>
       <button type="button" className={isMainAction ? 'button primary' : 'button'} onClick={jump}>
         {t('empty.jump')}
       </button>

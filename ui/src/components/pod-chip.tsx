@@ -13,15 +13,20 @@ export const usePodReason = (): ((pod: Pod) => string) => {
   }
 }
 
+/** Without the service's name in front, where that stands beside it: what is left tells pods apart. */
+const shortPodName = ({ name, serviceName }: Pod): string =>
+  name.startsWith(`${serviceName}-`) ? name.slice(serviceName.length + 1) : name
+
 /** The pod's name; struck through and marked with the reason if the pod is gone. */
-export const PodChip = ({ pod, isCompact = false }: { pod: Pod; isCompact?: boolean }) => {
+export const PodChip = ({ pod, isShort = false }: { pod: Pod; isShort?: boolean }) => {
   const { t, format } = useLocale()
   const reason = usePodReason()(pod)
   const tone = podTone(pod)
+  const name = isShort ? shortPodName(pod) : pod.name
   if (tone === 'alive')
     return (
       <span className="pod-chip alive" title={pod.name}>
-        <span className="pod-name">{pod.name}</span>
+        <span className="pod-name">{name}</span>
       </span>
     )
   const gone = pod.end
@@ -30,7 +35,7 @@ export const PodChip = ({ pod, isCompact = false }: { pod: Pod; isCompact?: bool
   return (
     <span className={`pod-chip ${tone}`} title={`${pod.name}\n${gone}`}>
       <Icon name="gone" size={12} />
-      {!isCompact && <span className="pod-name struck">{pod.name}</span>}
+      <span className="pod-name struck">{name}</span>
       <span className="pod-reason">{reason}</span>
       <span className="visually-hidden">{gone}</span>
     </span>
@@ -42,7 +47,11 @@ export const PodState = ({ pod }: { pod: Pod }) => {
   const tone = podTone(pod)
   return (
     <span className={`pod-state ${tone}`}>
-      {tone === 'alive' || tone === 'silent' ? <span className="state-dot" aria-hidden="true" /> : <Icon name="gone" size={12} />}
+      {tone === 'alive' || tone === 'silent' ? (
+        <span className="state-dot" aria-hidden="true" />
+      ) : (
+        <Icon name="gone" size={12} />
+      )}
       {reason}
     </span>
   )

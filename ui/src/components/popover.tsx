@@ -23,10 +23,11 @@ export const Popover = ({
   const [isOpen, setOpen] = useState(false)
   const id = useId()
   const button = useRef<HTMLButtonElement>(null)
+  const buttonId = useId()
   const box = useRef<HTMLDivElement>(null)
   const close = (): void => {
     setOpen(false)
-    button.current?.focus()
+    document.getElementById(buttonId)?.focus()
   }
 
   useEffect(() => {
@@ -44,6 +45,7 @@ export const Popover = ({
     <div className="popover-anchor">
       <button
         ref={button}
+        id={buttonId}
         type="button"
         className={className}
         aria-haspopup="dialog"

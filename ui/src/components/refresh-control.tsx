@@ -8,14 +8,22 @@ export const RefreshControl = () => {
   const { refresh, refreshInterval, setRefreshInterval } = useTimeRange()
   return (
     <div className="button-group">
-      <button type="button" className="button icon-only" onClick={refresh} title={`${t('refresh.now')} (r)`} aria-label={t('refresh.now')}>
+      <button
+        type="button"
+        className="button icon-only"
+        onClick={refresh}
+        title={`${t('refresh.now')} (r)`}
+        aria-label={t('refresh.now')}
+      >
         <Icon name="refresh" />
       </button>
       <label className="button select-button" title={t('refresh.auto')}>
         <span className="visually-hidden">{t('refresh.auto')}</span>
         <select
           value={refreshInterval ?? ''}
-          onChange={(event) => setRefreshInterval((event.target.value || undefined) as RefreshInterval | undefined)}
+          onChange={(event) =>
+            setRefreshInterval((event.target.value || undefined) as RefreshInterval | undefined)
+          }
         >
           <option value="">{t('refresh.off')}</option>
           {refreshIntervals.map((interval) => (

@@ -31,8 +31,16 @@ export const SortableHeader = <Column extends string>({
   const isCurrent = current.column === column
   const descendsNext = isCurrent ? !current.isDescending : startsDescending
   return (
-    <th scope="col" className={className} aria-sort={isCurrent ? (current.isDescending ? 'descending' : 'ascending') : 'none'}>
-      <button type="button" className="sort-button" onClick={() => onSort(descendsNext ? `-${column}` : column)}>
+    <th
+      scope="col"
+      className={className}
+      aria-sort={isCurrent ? (current.isDescending ? 'descending' : 'ascending') : 'none'}
+    >
+      <button
+        type="button"
+        className="sort-button"
+        onClick={() => onSort(descendsNext ? `-${column}` : column)}
+      >
         {children}
         <span className={isCurrent ? 'sort-mark' : 'sort-mark is-idle'}>
           <Icon name={isCurrent ? (current.isDescending ? 'down' : 'up') : 'down'} size={12} />

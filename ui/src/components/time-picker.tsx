@@ -83,7 +83,12 @@ const TimeForm = ({ time, onDone }: { time: TimeRange; onDone: () => void }) => 
         <AbsoluteFields time={time} onPick={apply} />
         <div className="time-foot">
           <ZoneSwitch timeZone={format.timeZone} offset={format.zoneOffset(time.range.fromMillis)} />
-          <button type="button" className="link-button" onClick={() => apply(absoluteRange(time.range))} title={t('time.pinHint')}>
+          <button
+            type="button"
+            className="link-button"
+            onClick={() => apply(absoluteRange(time.range))}
+            title={t('time.pinHint')}
+          >
             {t('time.pin')}
           </button>
         </div>
@@ -102,7 +107,12 @@ const QuickRanges = ({ current, onPick }: { current: RangeText; onPick: (text: R
         const last = lastDuration(range.from, range.to)
         return (
           <li key={length}>
-            <button type="button" className="menu-item" aria-pressed={isCurrent} onClick={() => onPick(range)}>
+            <button
+              type="button"
+              className="menu-item"
+              aria-pressed={isCurrent}
+              onClick={() => onPick(range)}
+            >
               {last && lastLabel(last, t)}
             </button>
           </li>
@@ -163,18 +173,31 @@ const AbsoluteFields = ({ time, onPick }: { time: TimeRange; onPick: (text: Rang
     event.preventDefault()
     if (!range) return
     const absolute = absoluteRange(range)
-    const keep = (text: string, millis: string): string => (text.trim().startsWith('now') ? text.trim() : millis)
+    const keep = (text: string, millis: string): string =>
+      text.trim().startsWith('now') ? text.trim() : millis
     onPick({ from: keep(from, absolute.from), to: keep(to, absolute.to) })
   }
   return (
     <form className="absolute-fields" onSubmit={submit} noValidate>
       <label className="field">
         <span className="field-label">{t('time.from')}</span>
-        <input className="input" value={from} onChange={(event) => setFrom(event.target.value)} aria-invalid={isFromWrong} spellCheck={false} />
+        <input
+          className="input"
+          value={from}
+          onChange={(event) => setFrom(event.target.value)}
+          aria-invalid={isFromWrong}
+          spellCheck={false}
+        />
       </label>
       <label className="field">
         <span className="field-label">{t('time.to')}</span>
-        <input className="input" value={to} onChange={(event) => setTo(event.target.value)} aria-invalid={isToWrong} spellCheck={false} />
+        <input
+          className="input"
+          value={to}
+          onChange={(event) => setTo(event.target.value)}
+          aria-invalid={isToWrong}
+          spellCheck={false}
+        />
       </label>
       <button type="submit" className="button primary" disabled={!range}>
         {t('action.apply')}

@@ -36,7 +36,10 @@ export const useGlobalKeys = ({ onHelp }: { onHelp: () => void }): void => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return
       const isSequence = prefix !== undefined && event.timeStamp - prefix.atMillis < sequenceMillis
       const combination = isSequence && prefix ? `${prefix.key} ${event.key}` : event.key
-      prefix = !isSequence && (event.key === 't' || event.key === 'g') ? { key: event.key, atMillis: event.timeStamp } : undefined
+      prefix =
+        !isSequence && (event.key === 't' || event.key === 'g')
+          ? { key: event.key, atMillis: event.timeStamp }
+          : undefined
       const run = acts.current[combination]
       if (!run) return
       event.preventDefault()

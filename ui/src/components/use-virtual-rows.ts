@@ -33,9 +33,9 @@ export const useVirtualRows = ({
       if (!element) return
       const top = index * rowPixels
       const bottom = top + rowPixels
-      if (top < element.scrollTop) element.scrollTop = Math.max(0, top - rowPixels)
+      if (top < element.scrollTop) element.scrollTo({ top: Math.max(0, top - rowPixels) })
       else if (bottom > element.scrollTop + element.clientHeight)
-        element.scrollTop = bottom - element.clientHeight + rowPixels
+        element.scrollTo({ top: bottom - element.clientHeight + rowPixels })
     },
     [scroller, rowPixels],
   )

@@ -13,9 +13,7 @@ type ParametersOf<Key extends MessageKey> = ParameterOf<(typeof en)[Key]>
 
 export type Translate = <Key extends MessageKey>(
   key: Key,
-  ...parameters: [ParametersOf<Key>] extends [never]
-    ? []
-    : [Record<ParametersOf<Key>, string | number>]
+  ...parameters: [ParametersOf<Key>] extends [never] ? [] : [Record<ParametersOf<Key>, string | number>]
 ) => string
 
 /**

@@ -28,15 +28,19 @@ export const PodsPage = () => {
     void navigate({ search: (previous) => ({ ...previous, ...part }), replace })
 
   const all = pods.data?.pods ?? noPods
-  const sort = readSort(search.sort ?? '-ended')
+  const sort = useMemo(() => readSort(search.sort ?? '-ended'), [search.sort])
   const shown = useMemo(() => filterByState(all, state), [all, state])
-  const rows = useMemo(() => sortPods(shown, sort), [shown, sort.column, sort.isDescending])
-  const hasFilters = service !== undefined || namespace !== undefined || environment !== undefined || state !== undefined
+  const rows = useMemo(() => sortPods(shown, sort), [shown, sort])
+  const hasFilters =
+    service !== undefined || namespace !== undefined || environment !== undefined || state !== undefined
   const open = (pod: Pod): void => change({ details: pod.uid }, search.details !== undefined)
 
   return (
     <div className="page">
-      <PageHeader title={t('nav.pods')} meta={pods.data && <span>{t('pods.count', { count: shown.length })}</span>} />
+      <PageHeader
+        title={t('nav.pods')}
+        meta={pods.data && <span>{t('pods.count', { count: shown.length })}</span>}
+      />
       <div className="page-body">
         <div className="page-scroll">
           <PodFilters search={search} pods={all} onChange={change} />
@@ -50,19 +54,40 @@ export const PodsPage = () => {
               filters={<PodFilterChips search={search} onChange={change} />}
               onClearFilters={
                 hasFilters
-                  ? () => change({ service: undefined, namespace: undefined, environment: undefined, state: undefined })
+                  ? () =>
+                      change({
+                        service: undefined,
+                        namespace: undefined,
+                        environment: undefined,
+                        state: undefined,
+                      })
                   : undefined
               }
             />
           ) : (
             <>
-              {pods.data.isTruncated && <PartialNotice>{t('pods.truncated', { count: all.length })}</PartialNotice>}
-              <PodLifespans pods={shown} selectedUid={search.details} onOpen={open} onService={(service) => change({ service })} />
-              <PodsTable pods={rows} sort={sort} selectedUid={search.details} onSort={(sort) => change({ sort }, true)} onOpen={open} />
+              {pods.data.isTruncated && (
+                <PartialNotice>{t('pods.truncated', { count: all.length })}</PartialNotice>
+              )}
+              <PodLifespans
+                pods={shown}
+                selectedUid={search.details}
+                onOpen={open}
+                onService={(service) => change({ service })}
+              />
+              <PodsTable
+                pods={rows}
+                sort={sort}
+                selectedUid={search.details}
+                onSort={(sort) => change({ sort }, true)}
+                onOpen={open}
+              />
             </>
           )}
         </div>
-        {search.details && <PodDetailsPanel uid={search.details} onClose={() => change({ details: undefined }, true)} />}
+        {search.details && (
+          <PodDetailsPanel uid={search.details} onClose={() => change({ details: undefined }, true)} />
+        )}
       </div>
     </div>
   )

@@ -27,11 +27,11 @@ export const ServicesPage = () => {
   const change = (part: ServicesSearch, replace = false): void =>
     void navigate({ search: (previous) => ({ ...previous, ...part }), replace })
 
-  const sort = readSort(search.sort ?? defaultSort)
+  const sort = useMemo(() => readSort(search.sort ?? defaultSort), [search.sort])
   const wanted = useDeferredValue(search.q ?? '')
   const rows = useMemo(
     () => sortServices(matchServices(services.data?.services ?? [], wanted), sort),
-    [services.data, wanted, sort.column, sort.isDescending],
+    [services.data, wanted, sort],
   )
   const selected = services.data?.services.find((service) => serviceId(service) === search.details)
 
@@ -40,14 +40,14 @@ export const ServicesPage = () => {
       <PageHeader title={t('nav.services')} meta={services.data && <ServicesSummary services={rows} />} />
       <div className="page-body">
         <div className="page-scroll">
-          <div className="toolbar" role="search" aria-label={t('services.search')}>
+          <search className="toolbar" aria-label={t('services.search')}>
             <SearchField
               label={t('services.search')}
               value={search.q ?? ''}
               onChange={(q) => change({ q: q || undefined }, true)}
             />
             <ScopeChips search={search} onChange={change} />
-          </div>
+          </search>
           <ServicesContent
             rows={rows}
             query={services}
@@ -68,7 +68,11 @@ export const ServicesPage = () => {
                   <>
                     <ScopeChips search={search} onChange={change} />
                     {search.q && (
-                      <FilterChip name={t('filter.name')} value={search.q} onRemove={() => change({ q: undefined })} />
+                      <FilterChip
+                        name={t('filter.name')}
+                        value={search.q}
+                        onRemove={() => change({ q: undefined })}
+                      />
                     )}
                   </>
                 }
@@ -81,7 +85,9 @@ export const ServicesPage = () => {
             }
           />
         </div>
-        {selected && <ServiceDetails service={selected} onClose={() => change({ details: undefined }, true)} />}
+        {selected && (
+          <ServiceDetails service={selected} onClose={() => change({ details: undefined }, true)} />
+        )}
       </div>
     </div>
   )

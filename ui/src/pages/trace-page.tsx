@@ -75,7 +75,12 @@ const LoadedTrace = ({ model }: { model: TraceModel }) => {
         title={
           root && (
             <span className="trace-title">
-              <Link to="/traces" className="back-link" aria-label={t('trace.toTraces')} title={t('trace.toTraces')}>
+              <Link
+                to="/traces"
+                className="back-link"
+                aria-label={t('trace.toTraces')}
+                title={t('trace.toTraces')}
+              >
                 <BackIcon />
               </Link>
               <ServiceName name={root.span.serviceName} />
@@ -89,7 +94,9 @@ const LoadedTrace = ({ model }: { model: TraceModel }) => {
       <div className="page-body">
         <div className="trace-main">
           <TraceFacts model={model} />
-          {model.trace.isTruncated && <PartialNotice>{t('trace.truncated', { count: model.nodes.length })}</PartialNotice>}
+          {model.trace.isTruncated && (
+            <PartialNotice>{t('trace.truncated', { count: model.nodes.length })}</PartialNotice>
+          )}
           <TraceTabs
             current={search.tab}
             spanCount={model.nodes.length}

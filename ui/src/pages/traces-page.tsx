@@ -23,12 +23,20 @@ export const TracesPage = () => {
   const pages = query.data?.pages
   const traces = useMemo(() => (pages ?? []).flatMap((page) => page.traces), [pages])
   const last = pages?.at(-1)
-  const hasMore = last?.nextCursor != null
+  const hasMore = typeof last?.nextCursor === 'string'
   return (
     <div className="page">
       <PageHeader
         title={t('nav.traces')}
-        meta={query.data && <span>{hasMore ? t('traces.newest', { count: traces.length }) : t('traces.count', { count: traces.length })}</span>}
+        meta={
+          query.data && (
+            <span>
+              {hasMore
+                ? t('traces.newest', { count: traces.length })
+                : t('traces.count', { count: traces.length })}
+            </span>
+          )
+        }
       />
       <div className="page-body">
         <div className="page-scroll">
@@ -47,24 +55,26 @@ export const TracesPage = () => {
             <>
               <TraceScatter traces={traces} hasMore={hasMore} onChange={change} />
               {last && !last.isComplete && <PartialNotice>{t('traces.incomplete')}</PartialNotice>}
-              <TracesTable traces={traces} />
-              <div className="load-more">
-                {query.hasNextPage ? (
-                  <button
-                    type="button"
-                    className="button"
-                    disabled={query.isFetchingNextPage}
-                    onClick={() => void query.fetchNextPage()}
-                  >
-                    {query.isFetchingNextPage ? t('loading') : t('traces.loadMore')}
-                  </button>
-                ) : (
-                  hasMore &&
-                  (pages?.length ?? 0) >= tracePagesMax && (
-                    <PartialNotice>{t('traces.tooMany', { count: traces.length })}</PartialNotice>
+              <TracesTable
+                traces={traces}
+                more={
+                  query.hasNextPage ? (
+                    <button
+                      type="button"
+                      className="button"
+                      disabled={query.isFetchingNextPage}
+                      onClick={() => void query.fetchNextPage()}
+                    >
+                      {query.isFetchingNextPage ? t('loading') : t('traces.loadMore')}
+                    </button>
+                  ) : (
+                    hasMore &&
+                    (pages?.length ?? 0) >= tracePagesMax && (
+                      <PartialNotice>{t('traces.tooMany', { count: traces.length })}</PartialNotice>
+                    )
                   )
-                )}
-              </div>
+                }
+              />
             </>
           )}
         </div>

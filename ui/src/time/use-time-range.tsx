@@ -3,7 +3,7 @@ import { useNavigate, useSearch } from '@tanstack/react-router'
 import { createContext, use, useCallback, useEffect, useMemo, useState, type ReactNode } from 'react'
 import { usePreference, zonePreference } from '../preferences.ts'
 import { refreshMillis, type RefreshInterval } from '../url/screens.ts'
-import { isRelative } from './grammar.ts'
+import { isRelative, type TimeZoneChoice } from './grammar.ts'
 import { defaultRange, resolveRange, type RangeText, type ResolvedRange } from './range.ts'
 
 export interface TimeRange {
@@ -28,20 +28,16 @@ export const TimeRangeProvider = ({ children }: { children: ReactNode }) => {
   const zone = usePreference(zonePreference)
   const navigate = useNavigate()
   const queryClient = useQueryClient()
-  const [tick, setTick] = useState(0)
+  const [refreshCount, setRefreshCount] = useState(0)
 
-  const resolved = useMemo(() => {
-    const nowMillis = Date.now() + tick * 0
-    const given = resolveRange({ from, to }, { nowMillis, zone })
-    const fallback = { fromMillis: nowMillis - 3_600_000, toMillis: nowMillis }
-    return given
-      ? { text: { from, to }, range: given, nowMillis, isInvalid: false }
-      : { text: defaultRange, range: fallback, nowMillis, isInvalid: true }
-  }, [from, to, zone, tick])
+  const resolved = useMemo(
+    () => resolveNow({ from, to }, { zone, refreshCount }),
+    [from, to, zone, refreshCount],
+  )
 
   const isMoving = isRelative(from) || isRelative(to)
   const refresh = useCallback(() => {
-    setTick((tick) => tick + 1)
+    setRefreshCount((count) => count + 1)
     // A moving range asks anew under a new key by itself; only what has no range in its key must be told.
     void queryClient.invalidateQueries(
       isMoving ? { predicate: ({ queryKey }) => !queryKey.some(isResolvedRange) } : {},
@@ -74,6 +70,19 @@ export const useTimeRange = (): TimeRange => {
   const value = use(TimeRangeContext)
   if (!value) throw new Error('useTimeRange needs TimeRangeProvider above it')
   return value
+}
+
+/** Reads the clock: the same text means another range after each refresh. */
+const resolveNow = (
+  text: RangeText,
+  { zone, refreshCount }: { zone: TimeZoneChoice; refreshCount: number },
+) => {
+  const nowMillis = Date.now()
+  const given = resolveRange(text, { nowMillis, zone })
+  const fallback = { fromMillis: nowMillis - 3_600_000, toMillis: nowMillis }
+  return given
+    ? { text, range: given, nowMillis, isInvalid: false, refreshCount }
+    : { text: defaultRange, range: fallback, nowMillis, isInvalid: true, refreshCount }
 }
 
 const isResolvedRange = (part: unknown): boolean =>

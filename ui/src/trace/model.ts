@@ -55,7 +55,8 @@ const stretchFactorMax = 100
 
 export const buildTraceModel = (trace: Trace): TraceModel => {
   const startTimeUnixNano = trace.spans.reduce(
-    (earliest, span) => (compareTimes(span.startTimeUnixNano, earliest) < 0 ? span.startTimeUnixNano : earliest),
+    (earliest, span) =>
+      compareTimes(span.startTimeUnixNano, earliest) < 0 ? span.startTimeUnixNano : earliest,
     trace.startTimeUnixNano,
   )
   const offset = (time: string): number => nanosBetween(startTimeUnixNano, time)

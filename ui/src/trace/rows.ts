@@ -3,7 +3,7 @@ import type { SpanNode } from './model.ts'
 /** The rows that are left when the children of collapsed spans are hidden, in order. */
 export const visibleRows = (nodes: SpanNode[], collapsed: ReadonlySet<string>): SpanNode[] => {
   const rows: SpanNode[] = []
-  for (let index = 0; index < nodes.length; ) {
+  for (let index = 0; index < nodes.length;) {
     const node = nodes[index]
     if (!node) break
     rows.push(node)
@@ -31,9 +31,7 @@ export const collapseOneLevel = (nodes: SpanNode[], collapsed: ReadonlySet<strin
 export const expandOneLevel = (nodes: SpanNode[], collapsed: ReadonlySet<string>): Set<string> => {
   const closed = visibleRows(nodes, collapsed).filter((node) => collapsed.has(node.span.spanId))
   const shallowest = Math.min(...closed.map((node) => node.depth))
-  const opened = new Set(
-    closed.filter((node) => node.depth === shallowest).map((node) => node.span.spanId),
-  )
+  const opened = new Set(closed.filter((node) => node.depth === shallowest).map((node) => node.span.spanId))
   return new Set([...collapsed].filter((spanId) => !opened.has(spanId)))
 }
 
@@ -64,7 +62,9 @@ export const findSpans = (nodes: SpanNode[], text: string): Set<string> => {
           matches(span.serviceName) ||
           matches(span.statusMessage) ||
           matches(span.spanId) ||
-          span.attributes.some(({ key, value }) => matches(key) || matches(value) || matches(`${key}=${value}`)),
+          span.attributes.some(
+            ({ key, value }) => matches(key) || matches(value) || matches(`${key}=${value}`),
+          ),
       )
       .map(({ span }) => span.spanId),
   )

@@ -53,6 +53,7 @@ export const rulerTicks = ({ startNanos, endNanos }: ZoomWindow, count: number):
   const power = 10 ** Math.floor(Math.log10(Math.max(rough, 1)))
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough) ?? power * 10
   const ticks: number[] = []
-  for (let index = Math.ceil(startNanos / step); index * step <= endNanos; index += 1) ticks.push(index * step)
+  for (let index = Math.ceil(startNanos / step); index * step <= endNanos; index += 1)
+    ticks.push(index * step)
   return ticks
 }

@@ -19,7 +19,9 @@ export const countReasons = (pods: Pod[]): { reason: string; isFailure: boolean;
     const entry = counts.get(reason) ?? { reason, isFailure: tone === 'failed', count: 0 }
     counts.set(reason, { ...entry, isFailure: entry.isFailure || tone === 'failed', count: entry.count + 1 })
   }
-  return [...counts.values()].toSorted((a, b) => Number(b.isFailure) - Number(a.isFailure) || b.count - a.count)
+  return [...counts.values()].toSorted(
+    (a, b) => Number(b.isFailure) - Number(a.isFailure) || b.count - a.count,
+  )
 }
 
 export const sortPods = (pods: Pod[], { column, isDescending }: SortState<PodSort>): Pod[] => {
@@ -41,7 +43,7 @@ const compare = (a: Pod, b: Pod, column: PodSort): number => {
       return endedMillis(a) - endedMillis(b)
     case 'restarts':
       return a.restartCount - b.restartCount
-    case 'spans':
+    default:
       return (a.spanCount ?? 0) - (b.spanCount ?? 0)
   }
 }

@@ -21,7 +21,12 @@ export const PodDetailsPanel = ({ uid, onClose }: { uid: string; onClose: () => 
   const details = useQuery(podQuery(uid, range))
   const pod = details.data?.pod
   return (
-    <DetailsPanel subject={uid} kicker={pod ? <ServiceName name={pod.serviceName} /> : t('filter.pod')} title={<span className="mono">{pod?.name ?? uid}</span>} onClose={onClose}>
+    <DetailsPanel
+      subject={uid}
+      kicker={pod ? <ServiceName name={pod.serviceName} /> : t('filter.pod')}
+      title={<span className="mono">{pod?.name ?? uid}</span>}
+      onClose={onClose}
+    >
       {details.error ? (
         <Failure what={t('pod.failed')} error={details.error} onRetry={() => void details.refetch()} />
       ) : details.data ? (
@@ -71,15 +76,29 @@ const EndOfPod = ({ pod }: { pod: Pod }) => {
         facts={[
           [t('pod.exitCode'), pod.end?.exitCode ?? null],
           [t('pod.signal'), pod.end?.signal ? signalText(pod.end.signal) : null],
-          [t('pod.evidence'), pod.end?.evidence === 'pod-watch' ? t('pod.evidenceWatch') : t('pod.evidenceSilence')],
+          [
+            t('pod.evidence'),
+            pod.end?.evidence === 'pod-watch' ? t('pod.evidenceWatch') : t('pod.evidenceSilence'),
+          ],
         ]}
       />
     </div>
   )
 }
 
-const signalNames: Record<number, string> = { 1: 'SIGHUP', 2: 'SIGINT', 3: 'SIGQUIT', 6: 'SIGABRT', 7: 'SIGBUS', 9: 'SIGKILL', 11: 'SIGSEGV', 13: 'SIGPIPE', 15: 'SIGTERM' }
-const signalText = (signal: number): string => (signalNames[signal] ? `${signal} (${signalNames[signal]})` : String(signal))
+const signalNames: Record<number, string> = {
+  1: 'SIGHUP',
+  2: 'SIGINT',
+  3: 'SIGQUIT',
+  6: 'SIGABRT',
+  7: 'SIGBUS',
+  9: 'SIGKILL',
+  11: 'SIGSEGV',
+  13: 'SIGPIPE',
+  15: 'SIGTERM',
+}
+const signalText = (signal: number): string =>
+  signalNames[signal] ? `${signal} (${signalNames[signal]})` : String(signal)
 
 const Identity = ({ pod }: { pod: Pod }) => {
   const { t, format } = useLocale()
@@ -95,12 +114,15 @@ const Identity = ({ pod }: { pod: Pod }) => {
         [t('pod.version'), pod.serviceVersion],
         [t('pod.firstSeen'), format.full(firstMillis)],
         [t('pod.lastSeen'), format.full(lastMillis)],
-        [t('pod.lived'), format.duration(((pod.state === 'gone' ? podEndMillis(pod) : lastMillis) - firstMillis) * 1e6)],
+        [
+          t('pod.lived'),
+          format.duration(((pod.state === 'gone' ? podEndMillis(pod) : lastMillis) - firstMillis) * 1e6),
+        ],
         [t('pod.restarts'), pod.restartCount],
         [
           'UID',
-          <span key="uid" className="mono">
-            {pod.uid} <CopyButton text={pod.uid} label={t('pod.copyUid')} isSmall />
+          <span key="uid" className="copyable mono">
+            <span>{pod.uid}</span> <CopyButton text={pod.uid} label={t('pod.copyUid')} isSmall />
           </span>,
         ],
       ]}
@@ -120,7 +142,9 @@ const LastTraces = ({ traces }: { traces: TraceSummary[] }) => {
             <span className="trace-list-name" title={`${trace.rootService} ${trace.rootOperation}`}>
               {trace.rootOperation}
             </span>
-            {trace.errorCount > 0 && <span className="error-text">{t('trace.errorCount', { count: trace.errorCount })}</span>}
+            {trace.errorCount > 0 && (
+              <span className="error-text">{t('trace.errorCount', { count: trace.errorCount })}</span>
+            )}
             <span className="number">{format.duration(trace.durationNanos)}</span>
           </Link>
         </li>

@@ -10,13 +10,23 @@ import { countReasons, filterByState } from './order.ts'
 
 type OnChange = (part: PodsSearch) => void
 
-export const PodFilters = ({ search, pods, onChange }: { search: PodsSearch; pods: Pod[]; onChange: OnChange }) => {
+export const PodFilters = ({
+  search,
+  pods,
+  onChange,
+}: {
+  search: PodsSearch
+  pods: Pod[]
+  onChange: OnChange
+}) => {
   const { t } = useLocale()
   const { range } = useTimeRange()
   const services = useQuery(servicesQuery(range))
-  const names = [...new Set((services.data?.services ?? []).map(({ name }) => name))].toSorted((a, b) => a.localeCompare(b))
+  const names = [...new Set((services.data?.services ?? []).map(({ name }) => name))].toSorted((a, b) =>
+    a.localeCompare(b),
+  )
   return (
-    <div className="toolbar" role="search" aria-label={t('pods.filters')}>
+    <search className="toolbar" aria-label={t('pods.filters')}>
       <ChoiceFilter
         name={t('filter.service')}
         value={search.service}
@@ -28,7 +38,7 @@ export const PodFilters = ({ search, pods, onChange }: { search: PodsSearch; pod
       <ScopeChips search={search} onChange={onChange} />
       <StateTabs pods={pods} current={search.state} onChange={(state) => onChange({ state })} />
       <Reasons pods={pods} />
-    </div>
+    </search>
   )
 }
 
@@ -46,9 +56,17 @@ const StateTabs = ({
   return (
     <div className="segments" role="group" aria-label={t('pods.state')}>
       {states.map((state) => (
-        <button key={state ?? 'all'} type="button" className="segment" aria-pressed={state === current} onClick={() => onChange(state)}>
+        <button
+          key={state ?? 'all'}
+          type="button"
+          className="segment"
+          aria-pressed={state === current}
+          onClick={() => onChange(state)}
+        >
           {state === undefined ? t('pods.all') : t(`pods.${state}`)}
-          <span className={state === 'failed' ? 'count error-text' : 'count'}>{format.integer(filterByState(pods, state).length)}</span>
+          <span className={state === 'failed' ? 'count error-text' : 'count'}>
+            {format.integer(filterByState(pods, state).length)}
+          </span>
         </button>
       ))}
     </div>
@@ -74,9 +92,21 @@ export const PodFilterChips = ({ search, onChange }: { search: PodsSearch; onCha
   const { t } = useLocale()
   return (
     <>
-      {search.service !== undefined && <FilterChip name={t('filter.service')} value={search.service} onRemove={() => onChange({ service: undefined })} />}
+      {search.service !== undefined && (
+        <FilterChip
+          name={t('filter.service')}
+          value={search.service}
+          onRemove={() => onChange({ service: undefined })}
+        />
+      )}
       <ScopeChips search={search} onChange={onChange} />
-      {search.state !== undefined && <FilterChip name={t('pods.state')} value={t(`pods.${search.state}`)} onRemove={() => onChange({ state: undefined })} />}
+      {search.state !== undefined && (
+        <FilterChip
+          name={t('pods.state')}
+          value={t(`pods.${search.state}`)}
+          onRemove={() => onChange({ state: undefined })}
+        />
+      )}
     </>
   )
 }
@@ -86,10 +116,18 @@ const ScopeChips = ({ search, onChange }: { search: PodsSearch; onChange: OnChan
   return (
     <>
       {search.namespace !== undefined && (
-        <FilterChip name={t('filter.namespace')} value={search.namespace || t('filter.emptyValue')} onRemove={() => onChange({ namespace: undefined })} />
+        <FilterChip
+          name={t('filter.namespace')}
+          value={search.namespace || t('filter.emptyValue')}
+          onRemove={() => onChange({ namespace: undefined })}
+        />
       )}
       {search.environment !== undefined && (
-        <FilterChip name={t('filter.environment')} value={search.environment || t('filter.emptyValue')} onRemove={() => onChange({ environment: undefined })} />
+        <FilterChip
+          name={t('filter.environment')}
+          value={search.environment || t('filter.emptyValue')}
+          onRemove={() => onChange({ environment: undefined })}
+        />
       )}
     </>
   )

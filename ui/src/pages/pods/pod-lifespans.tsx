@@ -2,7 +2,12 @@ import { useCallback, useMemo } from 'react'
 import type { Pod } from '../../api.ts'
 import { layoutLanes } from '../../charts/lanes.ts'
 import type { ChartPalette } from '../../charts/palette.ts'
-import { laneHeightPixels, lifespanAxisPixels, podLifespansOption } from '../../charts/pod-lifespans.ts'
+import {
+  laneHeightPixels,
+  lifespanAxisPixels,
+  lifespanInsets,
+  podLifespansOption,
+} from '../../charts/pod-lifespans.ts'
 import type { TooltipText } from '../../charts/tooltip.ts'
 import { ChartView } from '../../components/chart-view.tsx'
 import { Icon } from '../../components/icon.tsx'
@@ -15,8 +20,6 @@ import { millisOf } from '../../time/nanos.ts'
 import { absoluteRange, zoomOut } from '../../time/range.ts'
 import { useTimeRange } from '../../time/use-time-range.tsx'
 import { podEndMillis } from './order.ts'
-
-const plotInsets = { left: 0, right: 10, top: lifespanAxisPixels, bottom: 0 }
 
 /** Who lived when: a bar a pod, packed so that a replacement stands behind the pod it replaced. */
 export const PodLifespans = ({
@@ -33,7 +36,10 @@ export const PodLifespans = ({
   const { t, format } = useLocale()
   const time = useTimeRange()
   const reasonOf = usePodReason()
-  const layout = useMemo(() => layoutLanes(pods, time.range, (pod) => podTone(pod) === 'failed'), [pods, time.range])
+  const layout = useMemo(
+    () => layoutLanes(pods, time.range, (pod) => podTone(pod) === 'failed'),
+    [pods, time.range],
+  )
 
   const describe = useCallback(
     (pod: Pod): TooltipText => {
@@ -44,8 +50,14 @@ export const PodLifespans = ({
         title: pod.name,
         lines: [
           { label: t('filter.service'), value: pod.serviceName },
-          { label: t('pods.state'), value: reasonOf(pod), tone: podTone(pod) === 'failed' ? 'error' : undefined },
-          ...(pod.end && pod.end.exitCode !== null ? [{ label: t('pod.exitCode'), value: String(pod.end.exitCode) }] : []),
+          {
+            label: t('pods.state'),
+            value: reasonOf(pod),
+            tone: podTone(pod) === 'failed' ? 'error' : undefined,
+          },
+          ...(pod.end && pod.end.exitCode !== null
+            ? [{ label: t('pod.exitCode'), value: String(pod.end.exitCode) }]
+            : []),
           { label: t('pod.firstSeen'), value: format.dateTime(firstMillis) },
           { label: isGone ? t('pod.ended') : t('pod.lastSeen'), value: format.dateTime(lastMillis) },
           { label: t('pod.lived'), value: format.duration((lastMillis - firstMillis) * 1e6) },
@@ -57,7 +69,16 @@ export const PodLifespans = ({
   )
   const option = useCallback(
     ({ palette, widthPixels }: { palette: ChartPalette; widthPixels: number }) =>
-      podLifespansOption({ layout, range: time.range, palette, format, widthPixels, selectedUid, tone: podTone, describe }),
+      podLifespansOption({
+        layout,
+        range: time.range,
+        palette,
+        format,
+        widthPixels,
+        selectedUid,
+        tone: podTone,
+        describe,
+      }),
     [layout, time.range, format, selectedUid, describe],
   )
   const failedCount = pods.filter((pod) => podTone(pod) === 'failed').length
@@ -73,8 +94,16 @@ export const PodLifespans = ({
       <div className="lifespans">
         <ul className="lane-names" style={{ paddingBlockStart: lifespanAxisPixels }}>
           {layout.groups.map((group) => (
-            <li key={`${group.service} ${group.firstLane}`} style={{ blockSize: group.laneCount * laneHeightPixels }}>
-              <button type="button" className="lane-name" onClick={() => onService(group.service)} title={t('filter.only', { name: t('filter.service'), value: group.service })}>
+            <li
+              key={`${group.service} ${group.firstLane}`}
+              style={{ blockSize: group.laneCount * laneHeightPixels }}
+            >
+              <button
+                type="button"
+                className="lane-name"
+                onClick={() => onService(group.service)}
+                title={t('filter.only', { name: t('filter.service'), value: group.service })}
+              >
                 <ServiceName name={group.service} />
                 <span className="count">{format.integer(group.pods.length)}</span>
               </button>
@@ -89,7 +118,7 @@ export const PodLifespans = ({
           })}
           heightPixels={lifespanAxisPixels + Math.max(layout.laneCount, 1) * laneHeightPixels}
           option={option}
-          plotInsets={plotInsets}
+          plotInsets={lifespanInsets}
           dragAxes="x"
           describeSelection={({ x }) => (x ? `${format.time(x[0])} – ${format.time(x[1])}` : '')}
           onSelect={({ x }) => x && time.setRange(absoluteRange({ fromMillis: x[0], toMillis: x[1] }))}
@@ -100,7 +129,9 @@ export const PodLifespans = ({
           }}
         />
       </div>
-      {layout.omittedCount > 0 && <PartialNotice>{t('pods.omitted', { count: layout.omittedCount })}</PartialNotice>}
+      {layout.omittedCount > 0 && (
+        <PartialNotice>{t('pods.omitted', { count: layout.omittedCount })}</PartialNotice>
+      )}
     </section>
   )
 }

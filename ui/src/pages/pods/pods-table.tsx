@@ -38,11 +38,15 @@ export const PodsTable = ({
             <SortableHeader {...header} column="service" startsDescending={false}>
               {t('filter.service')}
             </SortableHeader>
-            <SortableHeader {...header} column="ended">{t('pods.state')}</SortableHeader>
+            <SortableHeader {...header} column="ended">
+              {t('pods.state')}
+            </SortableHeader>
             <th scope="col" className="number">
               {t('pod.exitCode')}
             </th>
-            <SortableHeader {...header} column="started">{t('pod.firstSeen')}</SortableHeader>
+            <SortableHeader {...header} column="started">
+              {t('pod.firstSeen')}
+            </SortableHeader>
             <th scope="col" className="number">
               {t('pod.lived')}
             </th>
@@ -63,12 +67,22 @@ export const PodsTable = ({
           ))}
         </tbody>
       </table>
-      {pods.length > rowsMax && <p className="partial-notice">{t('pods.rowsCut', { count: pods.length - rowsMax })}</p>}
+      {pods.length > rowsMax && (
+        <p className="partial-notice">{t('pods.rowsCut', { count: pods.length - rowsMax })}</p>
+      )}
     </>
   )
 }
 
-const PodRow = ({ pod, isSelected, onOpen }: { pod: Pod; isSelected: boolean; onOpen: (pod: Pod) => void }) => {
+const PodRow = ({
+  pod,
+  isSelected,
+  onOpen,
+}: {
+  pod: Pod
+  isSelected: boolean
+  onOpen: (pod: Pod) => void
+}) => {
   const { format } = useLocale()
   const { nowMillis } = useTimeRange()
   const firstMillis = millisOf(pod.firstSeenTimeUnixNano)
@@ -91,18 +105,24 @@ const PodRow = ({ pod, isSelected, onOpen }: { pod: Pod; isSelected: boolean; on
         <ServiceName name={pod.serviceName} />
       </td>
       <td>
-        <PodState pod={pod} />
-        {isGone && (
-          <span className="faint state-ago" title={format.full(lastMillis)}>
-            {format.relative(lastMillis, nowMillis)}
-          </span>
-        )}
+        <span className="state-cell">
+          <PodState pod={pod} />
+          {isGone && (
+            <span className="faint state-ago" title={format.full(lastMillis)}>
+              {format.relative(lastMillis, nowMillis)}
+            </span>
+          )}
+        </span>
       </td>
-      <td className="number">{pod.end && pod.end.exitCode !== null ? pod.end.exitCode : <span className="faint">–</span>}</td>
+      <td className="number">
+        {pod.end && pod.end.exitCode !== null ? pod.end.exitCode : <span className="faint">–</span>}
+      </td>
       <td title={format.full(firstMillis)}>{format.dateTime(firstMillis)}</td>
       <td className="number">{format.duration((lastMillis - firstMillis) * 1e6)}</td>
       <td className={pod.restartCount > 0 ? 'number' : 'number faint'}>{format.integer(pod.restartCount)}</td>
-      <td className="number">{pod.spanCount === undefined ? <span className="faint">–</span> : format.compact(pod.spanCount)}</td>
+      <td className="number">
+        {pod.spanCount === undefined ? <span className="faint">–</span> : format.compact(pod.spanCount)}
+      </td>
       <td className="clip muted" title={pod.node}>
         {pod.node}
       </td>

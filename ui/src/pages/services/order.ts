@@ -20,9 +20,7 @@ export const sortServices = (
   { column, isDescending }: SortState<ServiceSort>,
 ): Service[] => {
   const direction = isDescending ? -1 : 1
-  return services.toSorted(
-    (a, b) => direction * compare(a, b, column) || a.name.localeCompare(b.name) || 0,
-  )
+  return services.toSorted((a, b) => direction * compare(a, b, column) || a.name.localeCompare(b.name) || 0)
 }
 
 const compare = (a: Service, b: Service, column: ServiceSort): number =>

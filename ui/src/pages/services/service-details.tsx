@@ -58,13 +58,20 @@ const Operations = ({ scope }: { scope: { service: string; namespace: string; en
   const { range } = useTimeRange()
   const operations = useQuery(operationsQuery(range, scope))
   if (operations.error)
-    return <Failure what={t('services.operationsFailed')} error={operations.error} onRetry={() => void operations.refetch()} />
+    return (
+      <Failure
+        what={t('services.operationsFailed')}
+        error={operations.error}
+        onRetry={() => void operations.refetch()}
+      />
+    )
   if (operations.isPending) return <TableSkeleton rows={4} />
   return (
     <table className="table compact" aria-label={t('services.operations')}>
       <thead>
         <tr>
           <th scope="col">{t('traces.operation')}</th>
+          <th scope="col">{t('span.kind')}</th>
           <th scope="col" className="number">
             {t('trace.spans')}
           </th>
@@ -80,16 +87,23 @@ const Operations = ({ scope }: { scope: { service: string; namespace: string; en
         {operations.data.operations.slice(0, operationsShownMax).map((operation) => (
           <tr key={`${operation.kind} ${operation.name}`}>
             <th scope="row" className="clip">
-              <Link to="/traces" search={{ ...scope, operation: operation.name }} className="row-link" title={operation.name}>
+              <Link
+                to="/traces"
+                search={{ ...scope, operation: operation.name }}
+                className="row-link"
+                title={operation.name}
+              >
                 {operation.name}
-              </Link>{' '}
-              <span className="faint">{operation.kind}</span>
+              </Link>
             </th>
+            <td className="muted">{operation.kind}</td>
             <td className="number">{format.compact(operation.spanCount)}</td>
             <td className={operation.errorCount > 0 ? 'number error-text' : 'number faint'}>
               {format.compact(operation.errorCount)}
             </td>
-            <td className="number">{operation.latencyNanos && format.duration(operation.latencyNanos.p95)}</td>
+            <td className="number">
+              {operation.latencyNanos && format.duration(operation.latencyNanos.p95)}
+            </td>
           </tr>
         ))}
       </tbody>

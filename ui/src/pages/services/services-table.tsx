@@ -59,7 +59,9 @@ export const ServicesTable = ({
           <SortableHeader {...header} column="p99" className="number">
             p99
           </SortableHeader>
-          <SortableHeader {...header} column="pods">{t('services.pods')}</SortableHeader>
+          <SortableHeader {...header} column="pods">
+            {t('services.pods')}
+          </SortableHeader>
           <SortableHeader {...header} column="seen" className="number">
             {t('services.lastSeen')}
           </SortableHeader>
@@ -128,7 +130,7 @@ const ServiceRow = ({
       </td>
       <td className={service.errorCount > 0 ? 'number error-text' : 'number'}>
         {hasRequests ? format.percent(service.errorShare) : <Nothing />}
-        <Bar share={service.errorShare} tone="error" />
+        <Bar share={hasRequests ? service.errorShare : 0} tone="error" />
       </td>
       <td className="number">{latencyNanos ? format.duration(latencyNanos.p50) : <Nothing />}</td>
       <td className="number">{latencyNanos ? format.duration(latencyNanos.p95) : <Nothing />}</td>
@@ -182,7 +184,7 @@ const PodCounts = ({ service }: { service: Service }) => {
       aria-label={t('services.podsOf', { service: service.name, alive, gone: service.podsGone })}
       title={t('services.podsOf', { service: service.name, alive, gone: service.podsGone })}
     >
-      <span className="pod-state alive">
+      <span className={alive > 0 ? 'pod-state alive' : 'pod-state faint'}>
         <span className="state-dot" aria-hidden="true" />
         {format.integer(alive)}
       </span>

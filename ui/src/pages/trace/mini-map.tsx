@@ -1,4 +1,5 @@
 import { memo } from 'react'
+import { podTone } from '../../components/pod-end.ts'
 import { serviceColour } from '../../components/service-colour.ts'
 import { useLocale } from '../../messages/use-locale.tsx'
 import type { TraceModel } from '../../trace/model.ts'
@@ -10,7 +11,15 @@ const widthUnits = 1000
 const barsMax = 1500
 
 /** The whole trace in a strip; dragging over it shows that part below, a double click shows everything again. */
-export const MiniMap = ({ model, zoom, onZoom }: { model: TraceModel; zoom: ZoomWindow; onZoom: (zoom: ZoomWindow) => void }) => {
+export const MiniMap = ({
+  model,
+  zoom,
+  onZoom,
+}: {
+  model: TraceModel
+  zoom: ZoomWindow
+  onZoom: (zoom: ZoomWindow) => void
+}) => {
   const { t } = useLocale()
   const whole = wholeTrace(model.durationNanos)
   const drag = useSpanDrag(whole, onZoom)
@@ -20,7 +29,12 @@ export const MiniMap = ({ model, zoom, onZoom }: { model: TraceModel; zoom: Zoom
     <div className="mini-map-row">
       {/* The keys + - 0 a d do the same. */}
       {/* oxlint-disable-next-line jsx-a11y/no-static-element-interactions */}
-      <div className="mini-map" title={t('trace.miniMap')} {...drag.handlers} onDoubleClick={() => onZoom(whole)}>
+      <div
+        className="mini-map"
+        title={t('trace.miniMap')}
+        {...drag.handlers}
+        onDoubleClick={() => onZoom(whole)}
+      >
         <Bars model={model} />
         {isZoomed && (
           <>
@@ -29,7 +43,13 @@ export const MiniMap = ({ model, zoom, onZoom }: { model: TraceModel; zoom: Zoom
           </>
         )}
         {drag.dragged && (
-          <div className="mini-map-drag" style={{ left: `${drag.dragged.from * 100}%`, width: `${(drag.dragged.to - drag.dragged.from) * 100}%` }} />
+          <div
+            className="mini-map-drag"
+            style={{
+              left: `${drag.dragged.from * 100}%`,
+              width: `${(drag.dragged.to - drag.dragged.from) * 100}%`,
+            }}
+          />
         )}
       </div>
       {isZoomed && (
@@ -61,7 +81,14 @@ const Bars = memo(({ model }: { model: TraceModel }) => {
           />
         ))}
       {model.deaths.map(({ pod, atNanos }) => (
-        <line key={pod.uid} x1={x(atNanos)} x2={x(atNanos)} y1={0} y2={heightUnits} className="mini-map-death" />
+        <line
+          key={pod.uid}
+          x1={x(atNanos)}
+          x2={x(atNanos)}
+          y1={0}
+          y2={heightUnits}
+          className={`mini-map-death ${podTone(pod)}`}
+        />
       ))}
     </svg>
   )

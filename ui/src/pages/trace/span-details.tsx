@@ -91,7 +91,15 @@ const SpanNotices = ({ node }: { node: SpanNode }) => {
   )
 }
 
-const SpanFacts = ({ model, node, onSpan }: { model: TraceModel; node: SpanNode; onSpan: (spanId: string) => void }) => {
+const SpanFacts = ({
+  model,
+  node,
+  onSpan,
+}: {
+  model: TraceModel
+  node: SpanNode
+  onSpan: (spanId: string) => void
+}) => {
   const { t, format } = useLocale()
   const { span, pod } = node
   const parent = model.nodes[node.parentIndex]
@@ -99,7 +107,10 @@ const SpanFacts = ({ model, node, onSpan }: { model: TraceModel; node: SpanNode;
     <FactList
       facts={[
         [t('trace.duration'), span.isOpen ? t('trace.open') : format.duration(span.durationNanos)],
-        [t('span.starts'), `${format.timeMillis(millisOf(span.startTimeUnixNano))}  (+${format.duration(node.startNanos)})`],
+        [
+          t('span.starts'),
+          `${format.timeMillis(millisOf(span.startTimeUnixNano))}  (${format.offset(node.startNanos)})`,
+        ],
         [t('span.kind'), span.kind],
         [t('span.status'), span.status],
         [
@@ -120,8 +131,8 @@ const SpanFacts = ({ model, node, onSpan }: { model: TraceModel; node: SpanNode;
         ],
         [
           t('span.id'),
-          <span key="id" className="mono">
-            {span.spanId} <CopyButton text={span.spanId} label={t('span.copyId')} isSmall />
+          <span key="id" className="copyable mono">
+            <span>{span.spanId}</span> <CopyButton text={span.spanId} label={t('span.copyId')} isSmall />
           </span>,
         ],
         [t('span.scope'), [span.scope.name, span.scope.version].filter(Boolean).join(' ')],
@@ -141,7 +152,9 @@ const SpanEvents = ({ node }: { node: SpanNode }) => {
           <li key={`${event.timeUnixNano}:${index}`}>
             <details open={event.name === 'exception'}>
               <summary>
-                <span className="log-time">+{format.duration(nanosBetween(span.startTimeUnixNano, event.timeUnixNano))}</span>{' '}
+                <span className="log-time">
+                  {format.offset(nanosBetween(span.startTimeUnixNano, event.timeUnixNano))}
+                </span>{' '}
                 <span className={event.name === 'exception' ? 'error-text' : undefined}>{event.name}</span>
               </summary>
               <Attributes attributes={event.attributes} canFilter={false} />
@@ -161,7 +174,12 @@ const SpanLinks = ({ node }: { node: SpanNode }) => {
       <ol className="event-list">
         {node.span.links.map((link, index) => (
           <li key={`${link.traceId}:${link.spanId}:${index}`}>
-            <Link to="/traces/$traceId" params={{ traceId: link.traceId }} search={{ span: link.spanId }} className="text-link mono">
+            <Link
+              to="/traces/$traceId"
+              params={{ traceId: link.traceId }}
+              search={{ span: link.spanId }}
+              className="text-link mono"
+            >
               {link.traceId} / {link.spanId}
             </Link>
             {link.attributes.length > 0 && <Attributes attributes={link.attributes} canFilter={false} />}
@@ -175,7 +193,8 @@ const SpanLinks = ({ node }: { node: SpanNode }) => {
 
 const SpanLogs = ({ logs, spanId }: { logs: LogsQuery; spanId: string }) => {
   const { t } = useLocale()
-  if (logs.error) return <Failure what={t('logs.failed')} error={logs.error} onRetry={() => void logs.refetch()} />
+  if (logs.error)
+    return <Failure what={t('logs.failed')} error={logs.error} onRetry={() => void logs.refetch()} />
   if (logs.isPending) return <TableSkeleton rows={2} />
   return <LogLines logs={(logs.data?.logs ?? []).filter((log) => log.spanId === spanId)} />
 }

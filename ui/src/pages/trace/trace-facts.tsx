@@ -25,17 +25,23 @@ export const TraceFacts = ({ model }: { model: TraceModel }) => {
           {format.integer(model.podsGone.length)}
         </Fact>
         <Fact label={t('trace.started')}>
-          <time>{format.full(startMillis)}</time>
+          <time className="regular">{format.full(startMillis)}</time>
         </Fact>
         <Fact label={t('trace.id')}>
-          <span className="mono trace-id">{model.trace.traceId}</span>
-          <CopyButton text={model.trace.traceId} label={t('trace.copyId')} isSmall />
+          <span className="copyable mono">
+            <span>{model.trace.traceId}</span>
+            <CopyButton text={model.trace.traceId} label={t('trace.copyId')} isSmall />
+          </span>
         </Fact>
       </dl>
       <ul className="service-legend" aria-label={t('trace.services')}>
         {model.services.map((service) => (
           <li key={service.name} className={service.errorCount > 0 ? 'has-error' : undefined}>
-            <span className="service-dot" style={{ background: serviceColour(service.name) }} aria-hidden="true" />
+            <span
+              className="service-dot"
+              style={{ background: serviceColour(service.name) }}
+              aria-hidden="true"
+            />
             <span className="service-text">{service.name}</span>
             <span className="count">{format.integer(service.spanCount)}</span>
             {service.errorCount > 0 && (
@@ -45,20 +51,32 @@ export const TraceFacts = ({ model }: { model: TraceModel }) => {
             )}
           </li>
         ))}
-        {model.podsGone.slice(0, podsShownMax).map((pod) => (
-          <li key={pod.uid}>
-            <PodChip pod={pod} />
-          </li>
-        ))}
-        {model.podsGone.length > podsShownMax && (
-          <li className="faint">{t('trace.morePods', { count: model.podsGone.length - podsShownMax })}</li>
-        )}
       </ul>
+      {model.podsGone.length > 0 && (
+        <ul className="service-legend" aria-label={t('trace.podsGone')}>
+          {model.podsGone.slice(0, podsShownMax).map((pod) => (
+            <li key={pod.uid}>
+              <PodChip pod={pod} />
+            </li>
+          ))}
+          {model.podsGone.length > podsShownMax && (
+            <li className="faint">{t('trace.morePods', { count: model.podsGone.length - podsShownMax })}</li>
+          )}
+        </ul>
+      )}
     </div>
   )
 }
 
-const Fact = ({ label, tone, children }: { label: string; tone?: 'error' | undefined; children: ReactNode }) => (
+const Fact = ({
+  label,
+  tone,
+  children,
+}: {
+  label: string
+  tone?: 'error' | undefined
+  children: ReactNode
+}) => (
   <div>
     <dt>{label}</dt>
     <dd className={tone === 'error' ? 'error-text' : undefined}>{children}</dd>

@@ -14,9 +14,18 @@ import type { LogsQuery } from './span-details.tsx'
 const rowPixels = 26
 
 /** All log records of the trace in the order of time, next to how far into the trace they were written. */
-export const TraceLogs = ({ model, logs, onSpan }: { model: TraceModel; logs: LogsQuery; onSpan: (spanId: string) => void }) => {
+export const TraceLogs = ({
+  model,
+  logs,
+  onSpan,
+}: {
+  model: TraceModel
+  logs: LogsQuery
+  onSpan: (spanId: string) => void
+}) => {
   const { t } = useLocale()
-  if (logs.error) return <Failure what={t('logs.failed')} error={logs.error} onRetry={() => void logs.refetch()} />
+  if (logs.error)
+    return <Failure what={t('logs.failed')} error={logs.error} onRetry={() => void logs.refetch()} />
   if (logs.isPending || !logs.data) return <TableSkeleton rows={10} />
   if (logs.data.logs.length === 0)
     return (
@@ -27,13 +36,23 @@ export const TraceLogs = ({ model, logs, onSpan }: { model: TraceModel; logs: Lo
     )
   return (
     <>
-      {logs.data.isTruncated && <PartialNotice>{t('logs.truncated', { count: logs.data.logs.length })}</PartialNotice>}
+      {logs.data.isTruncated && (
+        <PartialNotice>{t('logs.truncated', { count: logs.data.logs.length })}</PartialNotice>
+      )}
       <LogTable model={model} logs={logs.data.logs} onSpan={onSpan} />
     </>
   )
 }
 
-const LogTable = ({ model, logs, onSpan }: { model: TraceModel; logs: LogRecord[]; onSpan: (spanId: string) => void }) => {
+const LogTable = ({
+  model,
+  logs,
+  onSpan,
+}: {
+  model: TraceModel
+  logs: LogRecord[]
+  onSpan: (spanId: string) => void
+}) => {
   const { t, format } = useLocale()
   const scroller = useRef<HTMLDivElement>(null)
   const [shown, setShown] = useState<number>()
@@ -41,7 +60,13 @@ const LogTable = ({ model, logs, onSpan }: { model: TraceModel; logs: LogRecord[
   const record = shown === undefined ? undefined : logs[shown]
   return (
     <div className="log-view">
-      <div className="log-scroll" ref={scroller} role="table" aria-label={t('trace.logs')} aria-rowcount={logs.length}>
+      <div
+        className="log-scroll"
+        ref={scroller}
+        role="table"
+        aria-label={t('trace.logs')}
+        aria-rowcount={logs.length}
+      >
         <div style={{ blockSize: totalPixels }} className="log-grid" role="rowgroup">
           {logs.slice(first, end).map((log, offset) => {
             const index = first + offset
@@ -55,7 +80,7 @@ const LogTable = ({ model, logs, onSpan }: { model: TraceModel; logs: LogRecord[
                 style={{ top: index * rowPixels, blockSize: rowPixels }}
               >
                 <span role="cell" className="log-time" title={format.full(millisOf(log.timeUnixNano))}>
-                  +{format.duration(Math.max(nanosBetween(model.startTimeUnixNano, log.timeUnixNano), 0))}
+                  {format.offset(nanosBetween(model.startTimeUnixNano, log.timeUnixNano))}
                 </span>
                 <span role="cell">
                   <Severity log={log} />
@@ -64,7 +89,12 @@ const LogTable = ({ model, logs, onSpan }: { model: TraceModel; logs: LogRecord[
                   <ServiceName name={log.serviceName} />
                 </span>
                 <span role="cell" className="log-body-cell">
-                  <button type="button" className="log-body" onClick={() => setShown(index === shown ? undefined : index)} aria-expanded={index === shown}>
+                  <button
+                    type="button"
+                    className="log-body"
+                    onClick={() => setShown(index === shown ? undefined : index)}
+                    aria-expanded={index === shown}
+                  >
                     {log.body || log.eventName}
                   </button>
                 </span>

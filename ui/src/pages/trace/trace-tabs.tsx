@@ -26,16 +26,22 @@ export const TraceTabs = ({
     <div className="tab-bar">
       <div className="tabs" role="group" aria-label={t('trace.views')}>
         {tabs.map((tab) => (
-          <button key={tab.label} type="button" className="tab" aria-pressed={tab.id === current} onClick={() => onChange(tab.id)}>
+          <button
+            key={tab.label}
+            type="button"
+            className="tab"
+            aria-pressed={tab.id === current}
+            onClick={() => onChange(tab.id)}
+          >
             {tab.label}
             {tab.count !== undefined && <span className="count">{format.integer(tab.count)}</span>}
           </button>
         ))}
       </div>
       {current === undefined && (
-        <div role="search" aria-label={t('trace.find')}>
+        <search aria-label={t('trace.find')}>
           <SearchField label={t('trace.find')} value={find} onChange={onFind} />
-        </div>
+        </search>
       )}
     </div>
   )

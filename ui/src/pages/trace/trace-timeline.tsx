@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import { useCallback, useMemo, useRef, useState } from 'react'
 import { useLocale } from '../../messages/use-locale.tsx'
 import type { SpanNode, TraceModel } from '../../trace/model.ts'
 import { findSpans, reveal, visibleRows } from '../../trace/rows.ts'
@@ -29,12 +29,15 @@ export const TraceTimeline = ({
   const isPanelOpen = search.span !== undefined
 
   // A span that was chosen elsewhere (a link, a log line, the panel) is unfolded and becomes the current row.
-  useEffect(() => {
+  const [followed, setFollowed] = useState(search.span)
+  if (search.span !== followed) {
+    setFollowed(search.span)
     const index = model.indexBySpanId.get(search.span ?? '')
-    if (index === undefined) return
-    setCollapsed((collapsed) => reveal(model.nodes, collapsed, index))
-    setCursorId(search.span)
-  }, [model, search.span])
+    if (index !== undefined) {
+      setCollapsed(reveal(model.nodes, collapsed, index))
+      setCursorId(search.span)
+    }
+  }
 
   const moveTo = useCallback(
     (node: SpanNode) => {

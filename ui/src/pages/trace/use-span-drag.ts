@@ -29,7 +29,8 @@ export const useSpanDrag = (shown: ZoomWindow, onSelect: (window: ZoomWindow) =>
         const from = start.current
         if (from === undefined) return
         const to = shareAt(event)
-        if (dragged || Math.abs(to - from) * event.currentTarget.clientWidth >= dragPixelsMin) setDragged({ from, to })
+        if (dragged || Math.abs(to - from) * event.currentTarget.clientWidth >= dragPixelsMin)
+          setDragged({ from, to })
       },
       onPointerUp: () => {
         if (dragged)

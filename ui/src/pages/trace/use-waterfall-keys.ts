@@ -34,7 +34,8 @@ export const useWaterfallKeys = (keys: WaterfallKeys): void => {
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return
-      const isOurs = event.target === document.body || isWithin(event, latest.current.grid.current) || isMain(event)
+      const isOurs =
+        event.target === document.body || isWithin(event, latest.current.grid.current) || isMain(event)
       const act = letterActs[event.key] ?? (isOurs ? arrowActs[event.key] : undefined)
       if (!act) return
       event.preventDefault()
@@ -47,7 +48,8 @@ export const useWaterfallKeys = (keys: WaterfallKeys): void => {
 
 const isWithin = (event: KeyboardEvent, element: HTMLElement | null): boolean =>
   element !== null && event.target instanceof Node && element.contains(event.target)
-const isMain = (event: KeyboardEvent): boolean => event.target instanceof HTMLElement && event.target.id === 'main'
+const isMain = (event: KeyboardEvent): boolean =>
+  event.target instanceof HTMLElement && event.target.id === 'main'
 
 type Act = (keys: WaterfallKeys) => void
 
@@ -71,7 +73,8 @@ const jump =
 
 const expand: Act = ({ cursor, collapsed, rows, onCollapse, onMove }) => {
   if (!cursor || cursor.childCount === 0) return
-  if (collapsed.has(cursor.span.spanId)) onCollapse(new Set([...collapsed].filter((id) => id !== cursor.span.spanId)))
+  if (collapsed.has(cursor.span.spanId))
+    onCollapse(new Set([...collapsed].filter((id) => id !== cursor.span.spanId)))
   else {
     const child = rows[rows.indexOf(cursor) + 1]
     if (child) onMove(child)

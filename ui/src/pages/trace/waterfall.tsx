@@ -9,9 +9,7 @@ import type { SpanNode, TraceModel } from '../../trace/model.ts'
 import { rulerTicks, wholeTrace, type ZoomWindow } from '../../trace/zoom.ts'
 import { ColumnResizer } from './column-resizer.tsx'
 import { useSpanDrag } from './use-span-drag.ts'
-import { WaterfallRow, waterfallRowId } from './waterfall-row.tsx'
-
-export const waterfallRowPixels = 26
+import { WaterfallRow, waterfallRowId, waterfallRowPixels } from './waterfall-row.tsx'
 
 export interface WaterfallProps {
   ref: Ref<HTMLDivElement>
@@ -28,11 +26,27 @@ export interface WaterfallProps {
   onToggle: (node: SpanNode) => void
 }
 
-export const Waterfall = ({ ref, model, rows, collapsed, found, cursor, openSpanId, zoom, onZoom, onSelect, onToggle }: WaterfallProps) => {
+export const Waterfall = ({
+  ref,
+  model,
+  rows,
+  collapsed,
+  found,
+  cursor,
+  openSpanId,
+  zoom,
+  onZoom,
+  onSelect,
+  onToggle,
+}: WaterfallProps) => {
   const { t } = useLocale()
   const nameWidth = usePreference(nameColumnPreference)
   const scroller = useRef<HTMLDivElement>(null)
-  const { first, end, totalPixels, scrollToRow } = useVirtualRows({ scroller, count: rows.length, rowPixels: waterfallRowPixels })
+  const { first, end, totalPixels, scrollToRow } = useVirtualRows({
+    scroller,
+    count: rows.length,
+    rowPixels: waterfallRowPixels,
+  })
   const cursorRow = cursor ? rows.indexOf(cursor) : -1
   useEffect(() => {
     if (cursorRow >= 0) scrollToRow(cursorRow)
@@ -64,6 +78,7 @@ export const Waterfall = ({ ref, model, rows, collapsed, found, cursor, openSpan
               key={node.span.spanId}
               node={node}
               row={first + offset}
+              isServiceKnown={model.nodes[node.parentIndex]?.span.serviceName === node.span.serviceName}
               zoom={zoom}
               traceNanos={model.durationNanos}
               isCollapsed={collapsed.has(node.span.spanId)}
@@ -81,17 +96,34 @@ export const Waterfall = ({ ref, model, rows, collapsed, found, cursor, openSpan
   )
 }
 
-const shareOf = (nanos: number, { startNanos, endNanos }: ZoomWindow): number => (nanos - startNanos) / (endNanos - startNanos)
+const shareOf = (nanos: number, { startNanos, endNanos }: ZoomWindow): number =>
+  (nanos - startNanos) / (endNanos - startNanos)
 
-const Ruler = ({ model, zoom, ticks, onZoom }: { model: TraceModel; zoom: ZoomWindow; ticks: number[]; onZoom: (zoom: ZoomWindow) => void }) => {
+const Ruler = ({
+  model,
+  zoom,
+  ticks,
+  onZoom,
+}: {
+  model: TraceModel
+  zoom: ZoomWindow
+  ticks: number[]
+  onZoom: (zoom: ZoomWindow) => void
+}) => {
   const { t, format } = useLocale()
   const drag = useSpanDrag(zoom, onZoom)
+  const deathShares = visibleDeaths(model, zoom).map(({ share }) => share)
   return (
     // Dragging here zooms like dragging over the mini-map; the keys do the same.
     // oxlint-disable-next-line jsx-a11y/no-static-element-interactions
-    <div className="ruler" title={t('trace.rulerHint')} {...drag.handlers} onDoubleClick={() => onZoom(wholeTrace(model.durationNanos))}>
+    <div
+      className="ruler"
+      title={t('trace.rulerHint')}
+      {...drag.handlers}
+      onDoubleClick={() => onZoom(wholeTrace(model.durationNanos))}
+    >
       {ticks
-        .filter((nanos) => shareOf(nanos, zoom) < 0.94)
+        .filter((nanos) => shareOf(nanos, zoom) < 0.94 && !isCovered(shareOf(nanos, zoom), deathShares))
         .map((nanos) => (
           <span key={nanos} className="ruler-tick" style={{ left: `${shareOf(nanos, zoom) * 100}%` }}>
             {nanos === 0 ? '0' : format.duration(nanos)}
@@ -99,11 +131,23 @@ const Ruler = ({ model, zoom, ticks, onZoom }: { model: TraceModel; zoom: ZoomWi
         ))}
       <DeathMarks model={model} zoom={zoom} />
       {drag.dragged && (
-        <div className="mini-map-drag" style={{ left: `${drag.dragged.from * 100}%`, width: `${(drag.dragged.to - drag.dragged.from) * 100}%` }} />
+        <div
+          className="mini-map-drag"
+          style={{
+            left: `${drag.dragged.from * 100}%`,
+            width: `${(drag.dragged.to - drag.dragged.from) * 100}%`,
+          }}
+        />
       )}
     </div>
   )
 }
+
+/** Whether the label of a tick would lie under the mark of a death, which stands on the side with more room. */
+const isCovered = (tick: number, deaths: number[]): boolean =>
+  deaths.some((death) =>
+    death > 0.5 ? tick > death - 0.2 && tick < death + 0.01 : tick > death - 0.07 && tick < death + 0.2,
+  )
 
 const TimeLines = ({ zoom, ticks }: { zoom: ZoomWindow; ticks: number[] }) => (
   <div className="time-lines" aria-hidden="true">

@@ -20,7 +20,13 @@ const commonKeys = [
   'service.version',
 ]
 
-export const AttributeFilter = ({ filters, onChange }: { filters: TracesSearch; onChange: (part: TracesSearch) => void }) => {
+export const AttributeFilter = ({
+  filters,
+  onChange,
+}: {
+  filters: TracesSearch
+  onChange: (part: TracesSearch) => void
+}) => {
   const { t } = useLocale()
   return (
     <span className="chip">
@@ -73,12 +79,19 @@ const AttributeForm = ({ onAdd }: { onAdd: (filter: string) => void }) => {
       </label>
       <datalist id="attribute-keys">
         {commonKeys.map((key) => (
-          <option key={key} value={key} />
+          <option key={key}>{key}</option>
         ))}
       </datalist>
       <label className="field">
         <span className="field-label">{t('filter.value')}</span>
-        <input className="input mono" value={value} onChange={(event) => setValue(event.target.value)} placeholder="/cart" autoComplete="off" spellCheck={false} />
+        <input
+          className="input mono"
+          value={value}
+          onChange={(event) => setValue(event.target.value)}
+          placeholder="/cart"
+          autoComplete="off"
+          spellCheck={false}
+        />
       </label>
       <button type="submit" className="button primary" disabled={!isReady}>
         {t('action.apply')}

@@ -49,7 +49,11 @@ export const DurationFilter = ({ filters, onChange }: { filters: TracesSearch; o
         )}
       </Popover>
       {isSet && (
-        <RemoveButton name={name} onRemove={() => onChange({ minDuration: undefined, maxDuration: undefined })} title={t('filter.remove', { name })} />
+        <RemoveButton
+          name={name}
+          onRemove={() => onChange({ minDuration: undefined, maxDuration: undefined })}
+          title={t('filter.remove', { name })}
+        />
       )}
     </span>
   )
@@ -78,20 +82,42 @@ const DurationForm = ({ filters, onApply }: { filters: TracesSearch; onApply: On
     <form className="filter-form" onSubmit={submit}>
       <div className="preset-row" role="group" aria-label={t('filter.minDuration')}>
         {presets.map((preset) => (
-          <button key={preset} type="button" className="tag" onClick={() => onApply({ minDuration: preset, maxDuration: undefined })}>
+          <button
+            key={preset}
+            type="button"
+            className="tag"
+            onClick={() => onApply({ minDuration: preset, maxDuration: undefined })}
+          >
             ≥ {format.duration(parseDuration(preset) ?? 0)}
           </button>
         ))}
       </div>
       <label className="field">
         <span className="field-label">{t('filter.minDuration')}</span>
-        <input data-autofocus className="input" value={min} onChange={(event) => setMin(event.target.value)} placeholder="250ms" aria-invalid={isWrong(min)} autoComplete="off" />
+        <input
+          data-autofocus
+          className="input"
+          value={min}
+          onChange={(event) => setMin(event.target.value)}
+          placeholder="250ms"
+          aria-invalid={isWrong(min)}
+          autoComplete="off"
+        />
       </label>
       <label className="field">
         <span className="field-label">{t('filter.maxDuration')}</span>
-        <input className="input" value={max} onChange={(event) => setMax(event.target.value)} placeholder="1.5s" aria-invalid={isWrong(max)} autoComplete="off" />
+        <input
+          className="input"
+          value={max}
+          onChange={(event) => setMax(event.target.value)}
+          placeholder="1.5s"
+          aria-invalid={isWrong(max)}
+          autoComplete="off"
+        />
       </label>
-      {!isReady && <p className="field-error">{isEmptyRange ? t('filter.durationOrder') : t('filter.durationWrong')}</p>}
+      {!isReady && (
+        <p className="field-error">{isEmptyRange ? t('filter.durationOrder') : t('filter.durationWrong')}</p>
+      )}
       <button type="submit" className="button primary" disabled={!isReady}>
         {t('action.apply')}
       </button>

@@ -24,12 +24,13 @@ export const noFilters: Record<keyof TracesSearch, undefined> = {
   pod: undefined,
 }
 
-export const hasFilters = (filters: TracesSearch): boolean => Object.values(filters).some((value) => value !== undefined)
+export const hasFilters = (filters: TracesSearch): boolean =>
+  Object.values(filters).some((value) => value !== undefined)
 
 export const TraceFilterBar = ({ filters, onChange }: { filters: TracesSearch; onChange: OnChange }) => {
   const { t } = useLocale()
   return (
-    <div className="toolbar" role="search" aria-label={t('traces.filters')}>
+    <search className="toolbar" aria-label={t('traces.filters')}>
       <TraceSearchField filters={filters} onChange={onChange} />
       <ServiceFilter filters={filters} onChange={onChange} />
       <OperationFilter filters={filters} onChange={onChange} />
@@ -38,13 +39,15 @@ export const TraceFilterBar = ({ filters, onChange }: { filters: TracesSearch; o
       <PodFilter filters={filters} onChange={onChange} />
       <ScopeChips filters={filters} onChange={onChange} />
       <AttributeChips filters={filters} onChange={onChange} />
-      {(filters.attribute?.length ?? 0) < attributeFiltersMax && <AttributeFilter filters={filters} onChange={onChange} />}
+      {(filters.attribute?.length ?? 0) < attributeFiltersMax && (
+        <AttributeFilter filters={filters} onChange={onChange} />
+      )}
       {hasFilters(filters) && (
         <button type="button" className="link-button" onClick={() => onChange(noFilters)}>
           {t('filter.clearAll')}
         </button>
       )}
-    </div>
+    </search>
   )
 }
 
@@ -63,7 +66,9 @@ export const ActiveFilters = ({ filters, onChange }: { filters: TracesSearch; on
     <>
       {simple.map(
         ([key, name, value]) =>
-          value !== undefined && <FilterChip key={key} name={name} value={value} onRemove={() => onChange({ [key]: undefined })} />,
+          value !== undefined && (
+            <FilterChip key={key} name={name} value={value} onRemove={() => onChange({ [key]: undefined })} />
+          ),
       )}
       <ScopeChips filters={filters} onChange={onChange} />
       <AttributeChips filters={filters} onChange={onChange} />
@@ -86,7 +91,9 @@ const ServiceFilter = ({ filters, onChange }: { filters: TracesSearch; onChange:
       isLoading={services.isPending}
       allowsOther
       // Operation, namespace and environment belonged to the service before.
-      onChange={(service) => onChange({ service, operation: undefined, namespace: undefined, environment: undefined })}
+      onChange={(service) =>
+        onChange({ service, operation: undefined, namespace: undefined, environment: undefined })
+      }
     />
   )
 }
@@ -145,7 +152,9 @@ const PodFilter = ({ filters, onChange }: { filters: TracesSearch; onChange: OnC
     <ChoiceFilter
       name={t('filter.pod')}
       value={filters.pod}
-      choices={choices.filter((choice, index) => choices.findIndex(({ value }) => value === choice.value) === index)}
+      choices={choices.filter(
+        (choice, index) => choices.findIndex(({ value }) => value === choice.value) === index,
+      )}
       isLoading={pods.isPending}
       allowsOther
       onChange={(pod) => onChange({ pod })}
@@ -159,10 +168,18 @@ const ScopeChips = ({ filters, onChange }: { filters: TracesSearch; onChange: On
   return (
     <>
       {namespace !== undefined && (
-        <FilterChip name={t('filter.namespace')} value={namespace || t('filter.emptyValue')} onRemove={() => onChange({ namespace: undefined })} />
+        <FilterChip
+          name={t('filter.namespace')}
+          value={namespace || t('filter.emptyValue')}
+          onRemove={() => onChange({ namespace: undefined })}
+        />
       )}
       {environment !== undefined && (
-        <FilterChip name={t('filter.environment')} value={environment || t('filter.emptyValue')} onRemove={() => onChange({ environment: undefined })} />
+        <FilterChip
+          name={t('filter.environment')}
+          value={environment || t('filter.emptyValue')}
+          onRemove={() => onChange({ environment: undefined })}
+        />
       )}
     </>
   )

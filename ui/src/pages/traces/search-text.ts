@@ -13,7 +13,8 @@ export const readSearchText = (input: string): SearchText | undefined => {
   if (traceId) return { traceId: traceId.toLowerCase() }
   const [, operator, duration] = /^([<>])=?\s*(.+)$/.exec(text) ?? []
   const nanos = parseDuration(duration ?? '')
-  if (nanos !== undefined) return operator === '>' ? { minDuration: writeDuration(nanos) } : { maxDuration: writeDuration(nanos) }
+  if (nanos !== undefined)
+    return operator === '>' ? { minDuration: writeDuration(nanos) } : { maxDuration: writeDuration(nanos) }
   const filter = readAttributeFilter(text)
   return filter && filter.key !== '' ? { attribute: `${filter.key}=${filter.value.trim()}` } : undefined
 }

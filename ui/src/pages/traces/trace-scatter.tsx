@@ -1,7 +1,7 @@
 import { useNavigate } from '@tanstack/react-router'
 import { useCallback, useMemo } from 'react'
 import type { TraceSummary } from '../../api.ts'
-import { splitTraces, traceScatterOption } from '../../charts/trace-scatter.ts'
+import { scatterInsets, splitTraces, traceScatterOption } from '../../charts/trace-scatter.ts'
 import type { ChartPalette } from '../../charts/palette.ts'
 import type { TooltipText } from '../../charts/tooltip.ts'
 import { ChartView } from '../../components/chart-view.tsx'
@@ -11,8 +11,6 @@ import { millisOf } from '../../time/nanos.ts'
 import { absoluteRange, zoomOut } from '../../time/range.ts'
 import { useTimeRange } from '../../time/use-time-range.tsx'
 import { writeDuration, type TracesSearch } from '../../url/screens.ts'
-
-const plotInsets = { left: 58, right: 14, top: 12, bottom: 26 }
 
 export const TraceScatter = ({
   traces,
@@ -28,7 +26,9 @@ export const TraceScatter = ({
   const time = useTimeRange()
   const navigate = useNavigate()
   const [fine, failed, gone] = useMemo(() => splitTraces(traces), [traces])
-  const oldestMillis = hasMore ? traces.reduce((least, trace) => Math.min(least, millisOf(trace.startTimeUnixNano)), Infinity) : undefined
+  const oldestMillis = hasMore
+    ? traces.reduce((least, trace) => Math.min(least, millisOf(trace.startTimeUnixNano)), Infinity)
+    : undefined
 
   const describe = useCallback(
     (trace: TraceSummary): TooltipText => ({
@@ -40,7 +40,9 @@ export const TraceScatter = ({
         ...(trace.errorCount > 0
           ? [{ label: t('trace.errors'), value: format.integer(trace.errorCount), tone: 'error' as const }]
           : []),
-        ...(trace.podsGone > 0 ? [{ label: t('trace.podsGone'), value: format.integer(trace.podsGone) }] : []),
+        ...(trace.podsGone > 0
+          ? [{ label: t('trace.podsGone'), value: format.integer(trace.podsGone) }]
+          : []),
       ],
       hint: t('chart.clickTrace'),
     }),
@@ -88,7 +90,7 @@ export const TraceScatter = ({
         summary={t('traces.chartSummary', { count: traces.length, errors: failed.length, gone: gone.length })}
         heightPixels={200}
         option={option}
-        plotInsets={plotInsets}
+        plotInsets={scatterInsets}
         dragAxes="xy"
         describeSelection={describeSelection}
         onSelect={select}

@@ -6,7 +6,13 @@ import { attributeFiltersMax, type TracesSearch } from '../../url/screens.ts'
 import { readSearchText } from './search-text.ts'
 
 /** One field for what one has in the clipboard: a trace id opens the trace, `key=value` and `>500ms` become filters. */
-export const TraceSearchField = ({ filters, onChange }: { filters: TracesSearch; onChange: (part: TracesSearch) => void }) => {
+export const TraceSearchField = ({
+  filters,
+  onChange,
+}: {
+  filters: TracesSearch
+  onChange: (part: TracesSearch) => void
+}) => {
   const { t } = useLocale()
   const navigate = useNavigate()
   const [input, setInput] = useState('')
@@ -20,7 +26,9 @@ export const TraceSearchField = ({ filters, onChange }: { filters: TracesSearch;
     setInput('')
     if ('traceId' in read) void navigate({ to: '/traces/$traceId', params: { traceId: read.traceId } })
     else if ('attribute' in read)
-      onChange({ attribute: [...new Set([...(filters.attribute ?? []), read.attribute])].slice(-attributeFiltersMax) })
+      onChange({
+        attribute: [...new Set([...(filters.attribute ?? []), read.attribute])].slice(-attributeFiltersMax),
+      })
     else onChange(read)
   }
   return (

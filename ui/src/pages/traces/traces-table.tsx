@@ -1,5 +1,5 @@
 import { Link, useNavigate } from '@tanstack/react-router'
-import type { MouseEvent } from 'react'
+import { useState, type MouseEvent, type ReactNode } from 'react'
 import type { TraceSummary } from '../../api.ts'
 import { Icon } from '../../components/icon.tsx'
 import { serviceColour } from '../../components/service-colour.ts'
@@ -8,36 +8,60 @@ import { useLocale } from '../../messages/use-locale.tsx'
 import { millisOf } from '../../time/nanos.ts'
 import { useTimeRange } from '../../time/use-time-range.tsx'
 
-export const TracesTable = ({ traces }: { traces: TraceSummary[] }) => {
+/** The chart shows all traces that are loaded; the table grows on demand. */
+const rowsStep = 200
+
+/** Durations spread over powers of ten, so the bars are logarithmic, like the axis of the chart above. */
+const durationScale = (traces: TraceSummary[]): ((nanos: number) => number) => {
+  const logs = traces.map((trace) => Math.log(Math.max(trace.durationNanos, 1)))
+  const [least, most] = [Math.min(...logs), Math.max(...logs)]
+  return (nanos) =>
+    most > least ? 0.04 + (0.96 * (Math.log(Math.max(nanos, 1)) - least)) / (most - least) : 1
+}
+
+export const TracesTable = ({ traces, more }: { traces: TraceSummary[]; more: ReactNode }) => {
   const { t } = useLocale()
-  const longestNanos = traces.reduce((most, trace) => Math.max(most, trace.durationNanos), 1)
+  const share = durationScale(traces)
+  const [rowCount, setRowCount] = useState(rowsStep)
+  const rest = traces.length - rowCount
   return (
-    <table className="table traces-table" id="traces-table" tabIndex={-1} aria-label={t('nav.traces')}>
-      <thead>
-        <tr>
-          <th scope="col">{t('trace.started')}</th>
-          <th scope="col">{t('traces.root')}</th>
-          <th scope="col">{t('trace.duration')}</th>
-          <th scope="col" className="number">
-            {t('trace.spans')}
-          </th>
-          <th scope="col" className="number">
-            {t('trace.errors')}
-          </th>
-          <th scope="col">{t('trace.services')}</th>
-          <th scope="col">{t('nav.pods')}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {traces.map((trace) => (
-          <TraceRow key={trace.traceId} trace={trace} longestNanos={longestNanos} />
-        ))}
-      </tbody>
-    </table>
+    <>
+      <table className="table traces-table" id="traces-table" tabIndex={-1} aria-label={t('nav.traces')}>
+        <thead>
+          <tr>
+            <th scope="col">{t('trace.started')}</th>
+            <th scope="col">{t('traces.root')}</th>
+            <th scope="col">{t('trace.duration')}</th>
+            <th scope="col" className="number">
+              {t('trace.spans')}
+            </th>
+            <th scope="col" className="number">
+              {t('trace.errors')}
+            </th>
+            <th scope="col">{t('trace.services')}</th>
+            <th scope="col">{t('nav.pods')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {traces.slice(0, rowCount).map((trace) => (
+            <TraceRow key={trace.traceId} trace={trace} durationShare={share(trace.durationNanos)} />
+          ))}
+        </tbody>
+      </table>
+      <div className="load-more">
+        {rest > 0 ? (
+          <button type="button" className="button" onClick={() => setRowCount((count) => count + rowsStep)}>
+            {t('traces.showMore', { count: Math.min(rest, rowsStep) })}
+          </button>
+        ) : (
+          more
+        )}
+      </div>
+    </>
   )
 }
 
-const TraceRow = ({ trace, longestNanos }: { trace: TraceSummary; longestNanos: number }) => {
+const TraceRow = ({ trace, durationShare }: { trace: TraceSummary; durationShare: number }) => {
   const { t, format } = useLocale()
   const { nowMillis } = useTimeRange()
   const navigate = useNavigate()
@@ -52,32 +76,37 @@ const TraceRow = ({ trace, longestNanos }: { trace: TraceSummary; longestNanos: 
     // oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-noninteractive-element-interactions
     <tr className="is-link" onClick={open}>
       <td className="start-cell" title={format.full(startMillis)}>
-        <time>{format.dateTime(startMillis)}</time> <span className="faint">{format.relative(startMillis, nowMillis)}</span>
+        <time>{format.dateTime(startMillis)}</time>{' '}
+        <span className="faint">{format.relative(startMillis, nowMillis)}</span>
       </td>
       <th scope="row" className="root-cell">
-        <Link {...target} className="row-link">
-          <ServiceName name={trace.rootService} />
-          <span className="operation" title={trace.rootOperation}>
-            {trace.rootOperation}
-          </span>
-        </Link>
-        {!trace.hasRoot && (
-          <span className="tag warn" title={t('traces.noRootHint')}>
-            {t('traces.noRoot')}
-          </span>
-        )}
+        <div className="root-content">
+          <Link {...target} className="row-link">
+            <ServiceName name={trace.rootService} />
+            <span className="operation" title={trace.rootOperation}>
+              {trace.rootOperation}
+            </span>
+          </Link>
+          {!trace.hasRoot && (
+            <span className="tag warn" title={t('traces.noRootHint')}>
+              {t('traces.noRoot')}
+            </span>
+          )}
+        </div>
       </th>
       <td className="duration-cell">
         <span className="duration-text">{format.duration(trace.durationNanos)}</span>
         <span className="duration-track" aria-hidden="true">
           <span
             className={trace.errorCount > 0 ? 'duration-fill error' : 'duration-fill'}
-            style={{ inlineSize: `${Math.max((trace.durationNanos / longestNanos) * 100, 0.7)}%` }}
+            style={{ inlineSize: `${durationShare * 100}%` }}
           />
         </span>
       </td>
       <td className="number">{format.integer(trace.spanCount)}</td>
-      <td className={trace.errorCount > 0 ? 'number error-text' : 'number faint'}>{format.integer(trace.errorCount)}</td>
+      <td className={trace.errorCount > 0 ? 'number error-text' : 'number faint'}>
+        {format.integer(trace.errorCount)}
+      </td>
       <td>
         <ServiceDots services={trace.services} />
       </td>
@@ -99,7 +128,10 @@ const ServiceDots = ({ services }: { services: TraceSummary['services'] }) => {
   const { t } = useLocale()
   const names = services.map((service) => service.name).join(', ')
   return (
-    <span className="service-dots" title={services.map((service) => `${service.name} (${service.spanCount})`).join('\n')}>
+    <span
+      className="service-dots"
+      title={services.map((service) => `${service.name} (${service.spanCount})`).join('\n')}
+    >
       {services.slice(0, dotsMax).map((service) => (
         <span
           key={service.name}
