@@ -9,6 +9,8 @@ import {
   getTrace,
   getTraceLogs,
   getTraces,
+  type PodFilters,
+  type ScopeFilters,
   type ServiceKey,
   type TraceFilters,
 } from './api.ts'
@@ -21,10 +23,7 @@ export const shouldRetry = (failureCount: number, error: Error): boolean =>
 export const statusQuery = () =>
   queryOptions({ queryKey: ['status'], queryFn: ({ signal }) => getStatus(signal), staleTime: 10_000 })
 
-export const servicesQuery = (
-  range: ResolvedRange,
-  filters: { namespace?: string | undefined; environment?: string | undefined } = {},
-) =>
+export const servicesQuery = (range: ResolvedRange, filters: ScopeFilters = {}) =>
   queryOptions({
     queryKey: ['services', range, filters],
     queryFn: ({ signal }) => getServices(range, filters, signal),
@@ -38,7 +37,7 @@ export const operationsQuery = (range: ResolvedRange, service: ServiceKey) =>
   })
 
 /** So many pages are kept at most: beyond them a narrower search serves better than a longer list. */
-export const tracePagesMax = 6
+const tracePagesMax = 6
 export const tracesQuery = (range: ResolvedRange, filters: TraceFilters) =>
   infiniteQueryOptions({
     queryKey: ['traces', range, filters],
@@ -55,23 +54,13 @@ export const traceQuery = (traceId: string) =>
 export const traceLogsQuery = (traceId: string) =>
   queryOptions({ queryKey: ['traceLogs', traceId], queryFn: ({ signal }) => getTraceLogs(traceId, signal) })
 
-export const podsQuery = (
-  range: ResolvedRange,
-  filters: {
-    service?: string | undefined
-    namespace?: string | undefined
-    environment?: string | undefined
-  },
-) =>
+export const podsQuery = (range: ResolvedRange, filters: PodFilters) =>
   queryOptions({
     queryKey: ['pods', range, filters],
     queryFn: ({ signal }) => getPods(range, filters, signal),
     placeholderData: keepPreviousData,
   })
 
-export const podQuery = (uid: string, range: ResolvedRange) =>
-  queryOptions({
-    queryKey: ['pod', uid, range],
-    queryFn: ({ signal }) => getPod(uid, range, signal),
-    placeholderData: (previous) => (previous?.pod.uid === uid ? previous : undefined),
-  })
+/** Without a range: what a pod did last is wanted even when one looks at another hour. */
+export const podQuery = (uid: string) =>
+  queryOptions({ queryKey: ['pod', uid], queryFn: ({ signal }) => getPod(uid, signal) })

@@ -163,6 +163,7 @@ export const en = {
   'services.search': 'Find services',
   'services.service': 'Service',
   'services.spans': 'Spans',
+  'services.truncated': 'Only the first {count} services are shown. Choose an environment or a namespace.',
   'services.versions': 'Versions',
   'span.attributes': 'Attributes',
   'span.copyId': 'Copy the span id',
@@ -253,7 +254,8 @@ export const en = {
   'traces.filters': 'Filters for traces',
   'traces.fine': 'No error',
   'traces.incomplete':
-    'The search stopped at its time limit before it had read the whole range. Shorten the range or add a filter.',
+    'The search ran out of time before it reached the start of the range. Continue, or add a filter.',
+  'traces.continue': 'Continue the search',
   'traces.loadMore': 'Load more',
   'traces.newest': 'newest {count} trace | newest {count} traces',
   'traces.noRoot': 'no root',

@@ -164,6 +164,7 @@ export const ko = {
   'services.search': '서비스 찾기',
   'services.service': '서비스',
   'services.spans': '스팬 수',
+  'services.truncated': '처음 {count}개 서비스만 표시합니다. 환경이나 네임스페이스를 선택하세요.',
   'services.versions': '버전',
   'span.attributes': '속성',
   'span.copyId': '스팬 ID 복사',
@@ -253,8 +254,8 @@ export const ko = {
   'traces.failed': '트레이스를 불러오지 못했습니다',
   'traces.filters': '트레이스 필터',
   'traces.fine': '정상',
-  'traces.incomplete':
-    '전체 범위를 읽기 전에 검색 제한 시간에 도달했습니다. 시간 범위를 줄이거나 필터를 추가하세요.',
+  'traces.incomplete': '범위의 시작까지 찾기 전에 검색 시간이 끝났습니다. 계속 찾거나 필터를 추가하세요.',
+  'traces.continue': '계속 찾기',
   'traces.loadMore': '더 불러오기',
   'traces.newest': '최신 트레이스 {count}개',
   'traces.noRoot': '루트 없음',

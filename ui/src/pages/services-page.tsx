@@ -3,7 +3,7 @@ import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useDeferredValue, useMemo } from 'react'
 import type { Service } from '../api.ts'
 import { FilterChip } from '../components/filter-chip.tsx'
-import { Failure, NoRows, TableSkeleton } from '../components/notices.tsx'
+import { Failure, NoRows, PartialNotice, TableSkeleton } from '../components/notices.tsx'
 import { PageHeader } from '../components/page-header.tsx'
 import { SearchField } from '../components/search-field.tsx'
 import { readSort } from '../components/sortable-header.tsx'
@@ -48,6 +48,9 @@ export const ServicesPage = () => {
             />
             <ScopeChips search={search} onChange={change} />
           </search>
+          {services.data?.isTruncated && (
+            <PartialNotice>{t('services.truncated', { count: services.data.services.length })}</PartialNotice>
+          )}
           <ServicesContent
             rows={rows}
             query={services}

@@ -4,7 +4,7 @@ import { useMemo } from 'react'
 import { Failure, NoRows, PartialNotice, TableSkeleton } from '../components/notices.tsx'
 import { PageHeader } from '../components/page-header.tsx'
 import { useLocale } from '../messages/use-locale.tsx'
-import { tracePagesMax, tracesQuery } from '../queries.ts'
+import { tracesQuery } from '../queries.ts'
 import { useTimeRange } from '../time/use-time-range.tsx'
 import type { TracesSearch } from '../url/screens.ts'
 import { ActiveFilters, hasFilters, noFilters, TraceFilterBar } from './traces/filter-bar.tsx'
@@ -24,6 +24,22 @@ export const TracesPage = () => {
   const traces = useMemo(() => (pages ?? []).flatMap((page) => page.traces), [pages])
   const last = pages?.at(-1)
   const hasMore = typeof last?.nextCursor === 'string'
+  const more = query.hasNextPage ? (
+    <button
+      type="button"
+      className="button"
+      disabled={query.isFetchingNextPage}
+      onClick={() => void query.fetchNextPage()}
+    >
+      {query.isFetchingNextPage
+        ? t('loading')
+        : last?.isComplete === false
+          ? t('traces.continue')
+          : t('traces.loadMore')}
+    </button>
+  ) : (
+    hasMore && <PartialNotice>{t('traces.tooMany', { count: traces.length })}</PartialNotice>
+  )
   return (
     <div className="page">
       <PageHeader
@@ -45,36 +61,21 @@ export const TracesPage = () => {
             <Failure what={t('traces.failed')} error={query.error} onRetry={() => void query.refetch()} />
           ) : query.isPending ? (
             <TableSkeleton rows={14} />
-          ) : traces.length === 0 ? (
-            <NoRows
-              nothing={t('traces.empty')}
-              filters={<ActiveFilters filters={filters} onChange={change} />}
-              onClearFilters={hasFilters(filters) ? () => change(noFilters) : undefined}
-            />
           ) : (
             <>
-              <TraceScatter traces={traces} hasMore={hasMore} onChange={change} />
+              {traces.length > 0 && <TraceScatter traces={traces} hasMore={hasMore} onChange={change} />}
               {last && !last.isComplete && <PartialNotice>{t('traces.incomplete')}</PartialNotice>}
-              <TracesTable
-                traces={traces}
-                more={
-                  query.hasNextPage ? (
-                    <button
-                      type="button"
-                      className="button"
-                      disabled={query.isFetchingNextPage}
-                      onClick={() => void query.fetchNextPage()}
-                    >
-                      {query.isFetchingNextPage ? t('loading') : t('traces.loadMore')}
-                    </button>
-                  ) : (
-                    hasMore &&
-                    (pages?.length ?? 0) >= tracePagesMax && (
-                      <PartialNotice>{t('traces.tooMany', { count: traces.length })}</PartialNotice>
-                    )
-                  )
-                }
-              />
+              {traces.length > 0 ? (
+                <TracesTable traces={traces} more={more} />
+              ) : hasMore ? (
+                <div className="load-more">{more}</div>
+              ) : (
+                <NoRows
+                  nothing={t('traces.empty')}
+                  filters={<ActiveFilters filters={filters} onChange={change} />}
+                  onClearFilters={hasFilters(filters) ? () => change(noFilters) : undefined}
+                />
+              )}
             </>
           )}
         </div>

@@ -41,10 +41,8 @@ const compare = (a: Pod, b: Pod, column: PodSort): number => {
       return millisOf(a.firstSeenTimeUnixNano) - millisOf(b.firstSeenTimeUnixNano)
     case 'ended':
       return endedMillis(a) - endedMillis(b)
-    case 'restarts':
-      return a.restartCount - b.restartCount
     default:
-      return (a.spanCount ?? 0) - (b.spanCount ?? 0)
+      return a.restartCount - b.restartCount
   }
 }
 

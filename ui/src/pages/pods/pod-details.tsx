@@ -17,8 +17,7 @@ import { podEndMillis } from './order.ts'
 
 export const PodDetailsPanel = ({ uid, onClose }: { uid: string; onClose: () => void }) => {
   const { t } = useLocale()
-  const { range } = useTimeRange()
-  const details = useQuery(podQuery(uid, range))
+  const details = useQuery(podQuery(uid))
   const pod = details.data?.pod
   return (
     <DetailsPanel

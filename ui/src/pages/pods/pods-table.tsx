@@ -53,9 +53,6 @@ export const PodsTable = ({
             <SortableHeader {...header} column="restarts" className="number">
               {t('pod.restarts')}
             </SortableHeader>
-            <SortableHeader {...header} column="spans" className="number">
-              {t('trace.spans')}
-            </SortableHeader>
             <SortableHeader {...header} column="node" startsDescending={false}>
               {t('pod.node')}
             </SortableHeader>
@@ -120,9 +117,6 @@ const PodRow = ({
       <td title={format.full(firstMillis)}>{format.dateTime(firstMillis)}</td>
       <td className="number">{format.duration((lastMillis - firstMillis) * 1e6)}</td>
       <td className={pod.restartCount > 0 ? 'number' : 'number faint'}>{format.integer(pod.restartCount)}</td>
-      <td className="number">
-        {pod.spanCount === undefined ? <span className="faint">–</span> : format.compact(pod.spanCount)}
-      </td>
       <td className="clip muted" title={pod.node}>
         {pod.node}
       </td>
