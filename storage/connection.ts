@@ -192,7 +192,6 @@ const runQuery = async <Row>(
   options: QueryOptions = {},
 ): Promise<Row[]> => {
   const { maxExecutionSeconds = maxExecutionSecondsDefault, signal } = options
-  if (signal?.aborted) throw new QueryStopped('the query was cancelled before it began')
   // The mark finds the running query again: the embedded engine has no query id of ours.
   const mark = `/* ${crypto.randomUUID()} */`
   const limits = `max_execution_time = ${maxExecutionSeconds}, output_format_json_quote_64bit_integers = 1, output_format_json_quote_denormals = 1`
@@ -204,6 +203,8 @@ const runQuery = async <Row>(
   signal?.addEventListener('abort', kill, { once: true })
   try {
     return await pool.use(async (client) => {
+      // Cancelled while it waited for a session.
+      if (signal?.aborted) throw new QueryStopped('the query was cancelled before it began')
       const { stream } = await client.exec({ query })
       return parseRows<Row>(stream)
     })

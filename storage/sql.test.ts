@@ -113,6 +113,21 @@ describe('a query', () => {
     await expect.poll(() => running(), { timeout: 5000 }).toBe(0)
   })
 
+  it('that is cancelled while it waits for a session never runs', async () => {
+    const stops = Array.from({ length: 8 }, () => new AbortController())
+    const slow = stops.map(({ signal }) =>
+      store
+        .query(sql`SELECT sum(sipHash64(number)) FROM numbers(100000000000)`, { signal })
+        .catch(() => undefined),
+    )
+    const waiting = new AbortController()
+    const late = store.query(sql`SELECT throwIf(1, 'it ran')`, { signal: waiting.signal })
+    waiting.abort()
+    for (const stop of stops) stop.abort()
+    await expect(late).rejects.toMatchObject({ name: 'QueryStopped' })
+    await Promise.all(slow)
+  })
+
   it('stops at its time limit', async () => {
     await expect(
       store.query(sql`SELECT sum(sipHash64(number)) FROM numbers(100000000000)`, { maxExecutionSeconds: 1 }),
