@@ -21,7 +21,7 @@ export const createFormat = ({ locale, zone }: { locale: Locale; zone: TimeZoneC
   const dateWithTime = (millis: number): string => `${day.format(millis)} ${time.format(millis)}`
   const zoneOffset = (millis: number): string =>
     (offset.formatToParts(millis).find((part) => part.type === 'timeZoneName')?.value ?? 'UTC').replace(
-      'GMT',
+      /^GMT(?:\+0$)?/,
       'UTC',
     )
   const minute = dateTime({ hour: '2-digit', minute: '2-digit' })
