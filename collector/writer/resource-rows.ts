@@ -1,4 +1,3 @@
-import type { Columns } from '#storage/native-block.ts'
 import { physicalTables } from '#storage/physical-tables.ts'
 import type { RangeStore } from '#storage/range-store.ts'
 import type { QueuedRecord } from '../queue/queue.ts'

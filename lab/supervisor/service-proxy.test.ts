@@ -72,3 +72,17 @@ test('an open connection breaks when its pod is killed', async () => {
   pod.kill()
   await expect(reset).rejects.toMatchObject({ code: 'ECONNRESET' })
 })
+
+test('an address that somebody else holds for a moment is served once it is free', async () => {
+  const proxy = await openProxy()
+  const pod = await openPod('patient')
+  const holder = createServer()
+  holder.listen(proxy.port, '127.0.0.1')
+  await once(holder, 'listening')
+  const served = proxy.setEndpoints([pod.port])
+  holder.close()
+  await served
+  const { socket, greeting } = await dial(proxy.port)
+  socket.destroy()
+  expect(greeting).toBe('patient')
+})

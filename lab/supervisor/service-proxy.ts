@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
  * A Service's stable address: hands each connection to the next ready pod, byte for byte, as kube-proxy does. While no
@@ -15,6 +16,10 @@ export interface ServiceProxy {
 const portMin = 20_000
 const portMax = 30_000
 const portAttemptsMax = 50
+const listenAttemptsMax = 50
+const listenRetryMillis = 50
+/** Ports of this process's Services: while nothing listens on one, only this tells that it is taken. */
+const portsTaken = new Set<number>()
 
 export const openServiceProxy = async (): Promise<ServiceProxy> => {
   let endpoints: readonly number[] = []
@@ -55,7 +60,7 @@ export const openServiceProxy = async (): Promise<ServiceProxy> => {
 
   const apply = async (): Promise<void> => {
     if (endpoints.length === 0) close()
-    else server ??= await listen(port, forward)
+    else server ??= await listenAgain(port, forward)
   }
   let applied = Promise.resolve()
 
@@ -63,12 +68,15 @@ export const openServiceProxy = async (): Promise<ServiceProxy> => {
     port,
     setEndpoints: (ports) => {
       endpoints = ports
-      applied = applied.then(apply)
-      return applied
+      const applying = applied.then(apply)
+      // A port that could not be had this time may be free the next.
+      applied = applying.catch(() => undefined)
+      return applying
     },
     stop: async () => {
       endpoints = []
       await applied.then(close)
+      portsTaken.delete(port)
       for (const socket of sockets) socket.destroy()
     },
   }
@@ -79,11 +87,26 @@ const listenSomewhere = async (
 ): Promise<{ server: Server; port: number }> => {
   for (let attempt = 1; ; attempt++) {
     const port = randomInt(portMin, portMax)
+    if (portsTaken.has(port)) continue
     try {
-      return { server: await listen(port, onConnection), port }
+      const server = await listen(port, onConnection)
+      portsTaken.add(port)
+      return { server, port }
     } catch (error) {
       if (attempt >= portAttemptsMax) throw error
     }
+  }
+}
+
+/** Somebody else who looks for a free port may hold this one for a moment. */
+const listenAgain = async (port: number, onConnection: (socket: Socket) => void): Promise<Server> => {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await listen(port, onConnection)
+    } catch (error) {
+      if (attempt >= listenAttemptsMax) throw error
+    }
+    await sleep(listenRetryMillis)
   }
 }
 
