@@ -80,17 +80,17 @@ export const getOperations = (range: ResolvedRange, { service, ...scope }: Servi
   )
 
 /** The API's maximum: the scatter is worth more the further back it reaches. */
-const tracePageSize = '500'
+export const tracePageSize = 500
 
 export const getTraces = (
   range: ResolvedRange,
   filters: TraceFilters,
-  cursor: string | undefined,
+  { limit, cursor }: { limit: number; cursor?: string | undefined },
   signal: AbortSignal,
 ): Promise<TracePage> =>
   answer(
     v1.traces.$get(
-      { query: stated({ ...rangeParameters(range), ...filters, limit: tracePageSize, cursor }) },
+      { query: stated({ ...rangeParameters(range), ...filters, limit: String(limit), cursor }) },
       init(signal),
     ),
   )

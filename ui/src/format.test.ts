@@ -1,9 +1,12 @@
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createFormat } from './format.ts'
 
 const en = createFormat({ locale: 'en', zone: 'utc' })
 const ko = createFormat({ locale: 'ko', zone: 'utc' })
 const at = Date.UTC(2026, 10, 21, 3, 4, 5, 67)
+
+beforeAll(() => vi.useFakeTimers({ now: at }))
+afterAll(() => vi.useRealTimers())
 
 describe('durations', () => {
   test.each([
@@ -48,6 +51,10 @@ describe('times', () => {
 
   test('midnight is 00, not 24', () => {
     expect(en.time(Date.UTC(2026, 10, 21))).toBe('00:00:00')
+  })
+
+  test('another year is named', () => {
+    expect(en.dateTime(Date.UTC(2023, 10, 15, 7))).toBe('Nov 15, 2023 07:00:00')
   })
 
   test('a range of one day names the day once', () => {

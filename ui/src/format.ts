@@ -18,7 +18,10 @@ export const createFormat = ({ locale, zone }: { locale: Locale; zone: TimeZoneC
   // With fractions of a second some languages fall into prose (15시 27분 38.710초), which no log or tool shows.
   const timeMillis = (millis: number): string =>
     `${time.format(millis)}.${String(Math.floor(((millis % 1000) + 1000) % 1000)).padStart(3, '0')}`
-  const dateWithTime = (millis: number): string => `${day.format(millis)} ${time.format(millis)}`
+  // The year is said only where it is not this one.
+  const dayOf = (millis: number): string =>
+    (new Date(millis).getFullYear() === new Date().getFullYear() ? day : fullDay).format(millis)
+  const dateWithTime = (millis: number): string => `${dayOf(millis)} ${time.format(millis)}`
   const zoneOffset = (millis: number): string =>
     (offset.formatToParts(millis).find((part) => part.type === 'timeZoneName')?.value ?? 'UTC').replace(
       /^GMT(?:\+0$)?/,

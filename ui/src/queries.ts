@@ -9,6 +9,7 @@ import {
   getTrace,
   getTraceLogs,
   getTraces,
+  tracePageSize,
   type PodFilters,
   type ScopeFilters,
   type ServiceKey,
@@ -41,11 +42,20 @@ const tracePagesMax = 6
 export const tracesQuery = (range: ResolvedRange, filters: TraceFilters) =>
   infiniteQueryOptions({
     queryKey: ['traces', range, filters],
-    queryFn: ({ signal, pageParam }) => getTraces(range, filters, pageParam, signal),
+    queryFn: ({ signal, pageParam }) =>
+      getTraces(range, filters, { limit: tracePageSize, cursor: pageParam }, signal),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page, pages) =>
       pages.length < tracePagesMax ? (page.nextCursor ?? undefined) : undefined,
     placeholderData: keepPreviousData,
+  })
+
+/** The newest few traces of one slice of time; slices of the past hardly change, so they are kept a while. */
+export const traceSliceQuery = (slice: ResolvedRange, filters: TraceFilters, limit: number) =>
+  queryOptions({
+    queryKey: ['traceSlice', slice, filters],
+    queryFn: ({ signal }) => getTraces(slice, filters, { limit }, signal),
+    staleTime: 300_000,
   })
 
 export const traceQuery = (traceId: string) =>

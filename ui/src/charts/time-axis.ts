@@ -6,13 +6,16 @@ const second = 1000
 const minute = 60 * second
 const hour = 60 * minute
 const day = 24 * hour
-const stepsMillis = [
+/** Round lengths of time. */
+export const stepsMillis = [
   1, 2, 5, 10, 20, 50, 100, 200, 500,
   second, 2 * second, 5 * second, 10 * second, 15 * second, 30 * second,
   minute, 2 * minute, 5 * minute, 10 * minute, 15 * minute, 30 * minute,
   hour, 2 * hour, 3 * hour, 6 * hour, 12 * hour,
   day, 2 * day, 7 * day, 14 * day, 30 * day, 90 * day,
 ] // prettier-ignore
+
+const edgeShare = 0.018
 
 /** Round times of the chosen zone inside a range, at most `countMax`. */
 export const timeTicks = (
@@ -23,7 +26,9 @@ export const timeTicks = (
   const stepMillis = stepsMillis.find((step) => length / step <= countMax) ?? length / countMax
   const ticks: number[] = []
   const first = Math.ceil((fromMillis + offsetMillis) / stepMillis)
-  for (let index = first; index * stepMillis - offsetMillis <= toMillis; index += 1)
+  // A label at the very edge would be cut off.
+  const lastMillis = toMillis - length * edgeShare
+  for (let index = first; index * stepMillis - offsetMillis <= lastMillis; index += 1)
     ticks.push(index * stepMillis - offsetMillis)
   return { stepMillis, ticks }
 }

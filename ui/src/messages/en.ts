@@ -1,6 +1,7 @@
 /** Every visible text. `{name}` is filled in; `one | other` are the two forms of a message with a `{count}`. */
 export const en = {
   'action.apply': 'Apply',
+  'action.back': 'Back',
   'action.close': 'Close',
   'action.copied': 'Copied',
   'action.copy': 'Copy',
@@ -14,7 +15,7 @@ export const en = {
   'chart.clickTrace': 'Click to open the trace',
   'chart.dragHint': 'Drag to select time and duration',
   'chart.dragTimeHint': 'Drag to zoom in',
-  'chart.notLoaded': 'not loaded yet',
+  'chart.sample': 'a sample: the newest {count} traces of each interval',
   'empty.filters': 'Nothing in this time range matches the filters.',
   'empty.jump': 'Go to the latest data',
   'empty.lastSeen': 'The latest data arrived {ago} ({at}).',

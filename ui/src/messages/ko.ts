@@ -2,6 +2,7 @@ import type { MessageKey } from './en.ts'
 
 export const ko = {
   'action.apply': '적용',
+  'action.back': '뒤로',
   'action.close': '닫기',
   'action.copied': '복사됨',
   'action.copy': '복사',
@@ -15,7 +16,7 @@ export const ko = {
   'chart.clickTrace': '클릭하면 트레이스가 열립니다',
   'chart.dragHint': '드래그하여 시간과 소요 시간 선택',
   'chart.dragTimeHint': '드래그하여 확대',
-  'chart.notLoaded': '아직 불러오지 않음',
+  'chart.sample': '표본: 구간마다 최신 트레이스 {count}개',
   'empty.filters': '이 시간 범위에는 필터와 일치하는 항목이 없습니다.',
   'empty.jump': '최신 데이터로 이동',
   'empty.lastSeen': '마지막 데이터는 {ago}({at})에 들어왔습니다.',

@@ -1,13 +1,15 @@
 import { useQuery } from '@tanstack/react-query'
-import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import { Link, useCanGoBack, useNavigate, useParams, useRouter, useSearch } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import { ApiError } from '../api.ts'
+import { Icon } from '../components/icon.tsx'
 import { Failure, PartialNotice, TableSkeleton } from '../components/notices.tsx'
 import { PageHeader } from '../components/page-header.tsx'
 import { ServiceName } from '../components/service-name.tsx'
 import { useLocale } from '../messages/use-locale.tsx'
 import { traceLogsQuery, traceQuery } from '../queries.ts'
 import { buildTraceModel, type TraceModel } from '../trace/model.ts'
+import { findSpans } from '../trace/rows.ts'
 import type { TraceSearch } from '../url/screens.ts'
 import { SpanDetails } from './trace/span-details.tsx'
 import { TraceFacts } from './trace/trace-facts.tsx'
@@ -66,6 +68,14 @@ const LoadedTrace = ({ model }: { model: TraceModel }) => {
   const change = (part: TraceSearch, replace = false): void =>
     void navigate({ search: (previous) => ({ ...previous, ...part }), replace })
 
+  const showNextMatch = (): void => {
+    const found = findSpans(model.nodes, search.uiFind ?? '')
+    const from = (model.indexBySpanId.get(search.span ?? '') ?? -1) + 1
+    const next = [...model.nodes.slice(from), ...model.nodes.slice(0, from)].find(({ span }) =>
+      found.has(span.spanId),
+    )
+    if (next) change({ span: next.span.spanId }, search.span !== undefined)
+  }
   const root = model.nodes[0]
   const selected = model.nodes[model.indexBySpanId.get(search.span ?? '') ?? -1]
   return (
@@ -75,14 +85,7 @@ const LoadedTrace = ({ model }: { model: TraceModel }) => {
         title={
           root && (
             <span className="trace-title">
-              <Link
-                to="/traces"
-                className="back-link"
-                aria-label={t('trace.toTraces')}
-                title={t('trace.toTraces')}
-              >
-                <BackIcon />
-              </Link>
+              <BackLink />
               <ServiceName name={root.span.serviceName} />
               <span className="trace-operation" title={root.span.name}>
                 {root.span.name}
@@ -104,6 +107,7 @@ const LoadedTrace = ({ model }: { model: TraceModel }) => {
             onChange={(tab) => change({ tab })}
             find={search.uiFind ?? ''}
             onFind={(text) => change({ uiFind: text || undefined }, true)}
+            onFindNext={showNextMatch}
           />
           {search.tab === 'logs' ? (
             <TraceLogs model={model} logs={logs} onSpan={(spanId) => change({ span: spanId })} />
@@ -125,8 +129,25 @@ const LoadedTrace = ({ model }: { model: TraceModel }) => {
   )
 }
 
-const BackIcon = () => (
-  <svg className="icon" width="16" height="16" viewBox="0 0 16 16" aria-hidden="true" focusable="false">
-    <path d="M13 8H3M7 4 3 8l4 4" />
-  </svg>
-)
+/** Back to where one came from, with its filters; from a link that was shared, to the list. */
+const BackLink = () => {
+  const { t } = useLocale()
+  const { history } = useRouter()
+  const canGoBack = useCanGoBack()
+  const icon = <Icon name="back" />
+  return canGoBack ? (
+    <button
+      type="button"
+      className="back-link"
+      onClick={() => history.back()}
+      aria-label={t('action.back')}
+      title={t('action.back')}
+    >
+      {icon}
+    </button>
+  ) : (
+    <Link to="/traces" className="back-link" aria-label={t('trace.toTraces')} title={t('trace.toTraces')}>
+      {icon}
+    </Link>
+  )
+}

@@ -63,7 +63,9 @@ export const TracesPage = () => {
             <TableSkeleton rows={14} />
           ) : (
             <>
-              {traces.length > 0 && <TraceScatter traces={traces} hasMore={hasMore} onChange={change} />}
+              {traces.length > 0 && (
+                <TraceScatter traces={traces} filters={filters} hasMore={hasMore} onChange={change} />
+              )}
               {last && !last.isComplete && <PartialNotice>{t('traces.incomplete')}</PartialNotice>}
               {traces.length > 0 ? (
                 <TracesTable traces={traces} more={more} />

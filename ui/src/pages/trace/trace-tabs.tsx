@@ -9,6 +9,7 @@ export const TraceTabs = ({
   onChange,
   find,
   onFind,
+  onFindNext,
 }: {
   current: 'logs' | undefined
   spanCount: number
@@ -16,6 +17,8 @@ export const TraceTabs = ({
   onChange: (tab: 'logs' | undefined) => void
   find: string
   onFind: (text: string) => void
+  /** Enter in the field. */
+  onFindNext: () => void
 }) => {
   const { t, format } = useLocale()
   const tabs = [
@@ -40,7 +43,7 @@ export const TraceTabs = ({
       </div>
       {current === undefined && (
         <search aria-label={t('trace.find')}>
-          <SearchField label={t('trace.find')} value={find} onChange={onFind} />
+          <SearchField label={t('trace.find')} value={find} onChange={onFind} onSubmit={onFindNext} />
         </search>
       )}
     </div>

@@ -10,14 +10,18 @@ import { useLocale } from '../../messages/use-locale.tsx'
 import { millisOf } from '../../time/nanos.ts'
 import { absoluteRange, zoomOut } from '../../time/range.ts'
 import { useTimeRange } from '../../time/use-time-range.tsx'
+import { tracesPerSlice } from './slices.ts'
+import { useTraceSample } from './use-trace-sample.ts'
 import { writeDuration, type TracesSearch } from '../../url/screens.ts'
 
 export const TraceScatter = ({
-  traces,
+  traces: loaded,
+  filters,
   hasMore,
   onChange,
 }: {
   traces: TraceSummary[]
+  filters: TracesSearch
   /** Older traces exist that were not loaded. */
   hasMore: boolean
   onChange: (part: TracesSearch & { from?: string; to?: string }) => void
@@ -25,10 +29,13 @@ export const TraceScatter = ({
   const { t, format } = useLocale()
   const time = useTimeRange()
   const navigate = useNavigate()
-  const [fine, failed, gone] = useMemo(() => splitTraces(traces), [traces])
   const oldestMillis = hasMore
-    ? traces.reduce((least, trace) => Math.min(least, millisOf(trace.startTimeUnixNano)), Infinity)
+    ? loaded.reduce((least, trace) => Math.min(least, millisOf(trace.startTimeUnixNano)), Infinity)
     : undefined
+
+  const sample = useTraceSample({ range: time.range, filters, endMillis: oldestMillis })
+  const traces = useMemo(() => [...loaded, ...sample.traces], [loaded, sample.traces])
+  const [fine, failed, gone] = useMemo(() => splitTraces(traces), [traces])
 
   const describe = useCallback(
     (trace: TraceSummary): TooltipText => ({
@@ -59,9 +66,9 @@ export const TraceScatter = ({
         widthPixels,
         notLoadedBeforeMillis: oldestMillis,
         describe,
-        notLoadedLabel: t('chart.notLoaded'),
+        notLoadedLabel: sample.isComplete ? t('chart.sample', { count: tracesPerSlice }) : t('loading'),
       }),
-    [traces, time.range, format, oldestMillis, describe, t],
+    [traces, time.range, format, oldestMillis, describe, sample.isComplete, t],
   )
 
   const select = ({ x, y }: ChartSelection): void =>
