@@ -11,7 +11,6 @@ const { v1 } = hc<AppType>('/').api
 
 type Answer<Endpoint> = InferResponseType<Endpoint, 200>
 export type Service = Answer<typeof v1.services.$get>['services'][number]
-export type Operation = Answer<(typeof v1.services)[':service']['operations']['$get']>['operations'][number]
 export type TracePage = Answer<typeof v1.traces.$get>
 export type TraceSummary = TracePage['traces'][number]
 export type Trace = Answer<(typeof v1.traces)[':traceId']['$get']>

@@ -2,8 +2,6 @@
  * Points in time travel as decimal strings of nanoseconds since 1970, because a JavaScript number cannot hold today's
  * date to the nanosecond. Differences within a trace fit into a number.
  */
-export const nanosPerMilli = 1e6
-export const nanosPerSecond = 1e9
 
 /** Milliseconds since 1970, with a fraction that keeps microseconds. */
 export const millisOf = (timeUnixNano: string): number => Number(BigInt(timeUnixNano) / 1000n) / 1000
@@ -11,9 +9,6 @@ export const millisOf = (timeUnixNano: string): number => Number(BigInt(timeUnix
 /** The time between two points; exact below 104 days. */
 export const nanosBetween = (earlierUnixNano: string, laterUnixNano: string): number =>
   Number(BigInt(laterUnixNano) - BigInt(earlierUnixNano))
-
-export const addNanos = (timeUnixNano: string, nanos: number): string =>
-  (BigInt(timeUnixNano) + BigInt(Math.round(nanos))).toString()
 
 /** Orders decimal strings by value without turning them into numbers. */
 export const compareTimes = (a: string, b: string): number =>

@@ -6,7 +6,7 @@ const start = Date.UTC(2026, 10, 21, 3, 0, 17)
 test('slices begin at round times and stay the same while the range moves', () => {
   const range = { fromMillis: start, toMillis: start + 3_600_000 }
   const slices = cutSlices(range, range.toMillis - 60_000)
-  expect(slices.every(({ fromMillis }) => fromMillis % 300_000 === 0)).toBe(true)
+  expect(slices.every(({ fromMillis }) => fromMillis % 120_000 === 0)).toBe(true)
   const later = cutSlices(
     { fromMillis: start + 10_000, toMillis: range.toMillis + 10_000 },
     range.toMillis - 50_000,

@@ -1,8 +1,8 @@
 import { stepsMillis } from '../../charts/time-axis.ts'
 import type { ResolvedRange } from '../../time/range.ts'
 
-export const slicesMax = 24
-export const tracesPerSlice = 20
+export const slicesMax = 36
+export const tracesPerSlice = 15
 
 /**
  * Cuts the part of a range before `endMillis` into slices that begin at round times. They stay the same while the
