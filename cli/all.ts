@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { startBackend } from './backend.ts'
-import type { CommandContext } from './main.ts'
+import type { CommandContext } from './command-context.ts'
 import { untilStopped } from './signals.ts'
 
 export const addAll = (program: Command, context: CommandContext): void => {

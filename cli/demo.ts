@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { runDemo } from '#lab/demo.ts'
 import { startBackend } from './backend.ts'
-import type { CommandContext } from './main.ts'
+import type { CommandContext } from './command-context.ts'
 import type { ProgramSettings } from './settings.ts'
 import { untilStopped } from './signals.ts'
 

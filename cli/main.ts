@@ -5,6 +5,7 @@ import { messageOf } from '#runtime/errors.ts'
 import { createLogger } from '#runtime/logger.ts'
 import { addAll } from './all.ts'
 import { addDemo } from './demo.ts'
+import type { CommandContext } from './command-context.ts'
 import { addMigrate } from './migrate.ts'
 import { settings } from './settings.ts'
 
@@ -38,7 +39,7 @@ const run = async (): Promise<void> => {
     .version(version)
     .addHelpText('after', settingsHelp)
     .showHelpAfterError()
-  const context = {
+  const context: CommandContext = {
     version,
     readSettings: () => readEnvironment(settings, process.env),
     createLogger: (level: string) => createLogger({ name: 'aftertrace', level }),
@@ -47,12 +48,6 @@ const run = async (): Promise<void> => {
   addMigrate(program, context)
   addDemo(program, context)
   await program.parseAsync()
-}
-
-export type CommandContext = {
-  version: string
-  readSettings: () => ReturnType<typeof readEnvironment<typeof settings>>
-  createLogger: (level: string) => ReturnType<typeof createLogger>
 }
 
 try {

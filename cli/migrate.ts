@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { openStore } from '#storage/connection.ts'
 import { migrate } from '#storage/migrate.ts'
-import type { CommandContext } from './main.ts'
+import type { CommandContext } from './command-context.ts'
 
 export const addMigrate = (program: Command, context: CommandContext): void => {
   program
