@@ -7,6 +7,8 @@ export interface Setting<T> {
   readonly purpose: string
   /** The default as a user would write it; empty when there is none. */
   readonly fallback: string
+  /** Its value is never shown, not even when it is wrong. */
+  readonly isSecret?: true
   /** @throws Error saying what the text should have been. */
   readonly parse: (text: string) => T
 }
@@ -93,13 +95,15 @@ export const setting = {
     },
   }),
 
-  /** An http or https address; undefined when not set. */
+  /** An http or https address, which may hold a password; undefined when not set. */
   url: (purpose: string): Setting<string | undefined> => ({
     purpose,
+    isSecret: true,
     fallback: '',
     parse: (text) => {
       if (text === '') return undefined
-      const { protocol } = new URL(text)
+      // The engine's own message would repeat the text.
+      const protocol = URL.parse(text)?.protocol
       if (protocol !== 'http:' && protocol !== 'https:') throw new Error('expected an http or https address')
       return text
     },
@@ -108,6 +112,7 @@ export const setting = {
   /** Comma-separated `token=tenant`, or just `token` for the tenant `default`. */
   tokens: (purpose: string): Setting<ReadonlyMap<string, string>> => ({
     purpose,
+    isSecret: true,
     fallback: '',
     parse: (text) => {
       const tenants = new Map<string, string>()
