@@ -1,3 +1,5 @@
+import { messageOf } from './errors.ts'
+
 /**
  * Settings come from environment variables, are read once, and all mistakes are told together. A setting is a line:
  * its variable, how its text becomes a value, and what it is for.
@@ -35,9 +37,8 @@ export const readEnvironment = <S extends Settings>(
     try {
       values[name] = setting.parse(text)
     } catch (error) {
-      mistakes.push(
-        `${name}=${JSON.stringify(text)}: ${error instanceof Error ? error.message : String(error)}`,
-      )
+      const shown = setting.isSecret ? '' : `=${JSON.stringify(text)}`
+      mistakes.push(`${name}${shown}: ${messageOf(error)}`)
     }
   }
   if (mistakes.length > 0) throw new InvalidSettings(mistakes.join('\n'))
