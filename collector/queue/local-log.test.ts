@@ -1,7 +1,8 @@
-import { appendFile, mkdtemp, readdir, rm, truncate } from 'node:fs/promises'
+import { getEventListeners } from 'node:events'
+import { appendFile, mkdtemp, open as openFile, readdir, rm, stat, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Unavailable } from '#runtime/errors.ts'
 import { createLogger } from '#runtime/logger.ts'
 import { type LocalLogSettings, openLocalLog } from './local-log.ts'
@@ -180,5 +181,56 @@ describe('the local log', () => {
     const reading = queue?.partition('traces').read(1, anyLimits, abort.signal)
     abort.abort()
     expect(await reading).toEqual([])
+  })
+
+  it('leaves nothing behind on the signal of a reader that waits again and again', async () => {
+    await open()
+    const { signal } = new AbortController()
+    for (let from = 0; from < 20; from++) {
+      const reading = queue?.partition('traces').read(from, anyLimits, signal)
+      await append(`record ${from}`)
+      await reading
+    }
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+
+  it('begins at the same record again when the disk failed in the middle of a read', async () => {
+    await open()
+    const texts = Array.from({ length: 40 }, (_, index) => `${index}`.padEnd(100_000, '.'))
+    for (const text of texts) await append(text)
+    const partition = queue?.partition('traces')
+    const read = (from: number, recordsMax: number) =>
+      partition?.read(from, { recordsMax, bytesMax: 1 << 30 }, AbortSignal.timeout(5000)) ?? []
+    expect(await read(0, 1)).toHaveLength(1)
+
+    const handle = await openFile(join(dataDir, 'any'), 'w+')
+    await handle.close()
+    const prototype = Object.getPrototypeOf(handle) as { read: (...args: unknown[]) => Promise<unknown> }
+    const realRead = prototype.read
+    let reads = 0
+    const failing = vi.spyOn(prototype, 'read').mockImplementation(function (this: unknown, ...args) {
+      reads += 1
+      return reads === 3 ? Promise.reject(new Error('EIO: i/o error, read')) : realRead.apply(this, args)
+    })
+    try {
+      await expect(read(1, 1000)).rejects.toThrow('EIO')
+    } finally {
+      failing.mockRestore()
+    }
+    expect((await read(1, 1000)).map((record) => record.offset)[0]).toBe(1)
+  })
+
+  it('gives no offset of a range that was being written to another record, even when the log lost its end', async () => {
+    await open()
+    for (const text of ['a', 'b', 'c']) await append(text)
+    await queue?.partition('traces').savePosition({ next: 0, intent: { first: 0, last: 2, attempt: 1 } })
+    await queue?.close()
+    const file = join(dataDir, 'queue/otlp_spans/0', (await segmentFiles())[0] ?? '')
+    await truncate(file, (await stat(file)).size - 10)
+    await open()
+    expect(textsOf((await queue?.partition('traces').readRange(0, 2)) ?? [])).toEqual(['a', 'b'])
+    await append('after')
+    await queue?.partition('traces').savePosition({ next: 3 })
+    expect(textsOf(await readAll(3))).toEqual(['after'])
   })
 })

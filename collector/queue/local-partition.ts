@@ -178,7 +178,8 @@ export const openLocalPartition = async (settings: LocalPartitionSettings): Prom
 
   /** Puts the cursor at the first entry whose offset is `offset` or higher. */
   const seek = async (offset: number): Promise<Cursor | undefined> => {
-    if (cursor?.offset === offset) return cursor
+    // A copy: reading moves it, and one that fails half-way must begin here again.
+    if (cursor?.offset === offset) return { ...cursor }
     const segment = segmentOf(offset)
     if (segment === undefined) return undefined
     const found: Cursor = { segment, bytePosition: 0 }
@@ -219,10 +220,13 @@ export const openLocalPartition = async (settings: LocalPartitionSettings): Prom
 
   const arrival = async (signal: AbortSignal): Promise<void> => {
     const { promise, resolve } = Promise.withResolvers<void>()
-    arrivals.add(resolve)
-    signal.addEventListener('abort', () => resolve(), { once: true })
+    const wake = (): void => resolve()
+    arrivals.add(wake)
+    signal.addEventListener('abort', wake)
     await promise
-    arrivals.delete(resolve)
+    // The signal lives as long as the writer: a listener left behind for each wait would add up.
+    signal.removeEventListener('abort', wake)
+    arrivals.delete(wake)
   }
 
   const bytesBehind = (from: number): number => (from >= durableNext ? 0 : backlog.bytesFrom(from))
@@ -293,19 +297,22 @@ const writeAll = async (file: FileHandle, pieces: Uint8Array[]): Promise<void> =
 
 /**
  * Finds where each segment ends, fills the window of recent exports, and says which offset comes next. Everything before
- * the position counts as known even when no segment holds it any more.
+ * the position, and within the range that was being written, counts as known even when no segment holds it any more: an
+ * offset that was given to another record would be passed over with the range.
  */
 const recover = async (
   segments: Segment[],
   context: { recentExports: RecentExports; backlog: Backlog; logger: Logger; position: Position },
 ): Promise<number> => {
-  let nextOffset = context.position.next
+  const { next, intent } = context.position
+  let nextOffset = Math.max(next, intent === undefined ? 0 : intent.last + 1)
   for (const segment of segments) {
     const cursor: Cursor = { segment, bytePosition: 0 }
     const { size } = await stat(segment.path)
+    nextOffset = Math.max(nextOffset, segment.firstOffset)
     await readEntries(cursor, size, (entry, byteCount) => {
       nextOffset = Math.max(nextOffset, entry.offset + 1)
-      if (entry.offset >= context.position.next)
+      if (entry.offset >= next)
         context.backlog.add({ offset: entry.offset, queuedAtMillis: entry.queuedAtMillis, byteCount })
       if (entry.contentHash !== '')
         context.recentExports.add(entry.contentHash, entry.queuedAtMillis, Promise.resolve())

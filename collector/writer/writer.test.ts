@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, rmdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -212,6 +212,18 @@ describe('the writer', () => {
     start()
     await written()
     expect(await spanNames()).toEqual(['span 1'])
+  })
+
+  it('waits and says why while the position cannot be saved, and goes on by itself afterwards', async () => {
+    const inTheWay = join(dataDir, 'queue/otlp_spans/0/position.json.new')
+    await mkdir(inTheWay)
+    await append([span(1, nowNanos)])
+    const running = start()
+    await expect.poll(() => running.failure(), { timeout: 5000 }).toContain('EISDIR')
+    await rmdir(inTheWay)
+    await written()
+    expect(await spanNames()).toEqual(['span 1'])
+    expect(running.failure()).toBeUndefined()
   })
 
   it('sets a record aside that cannot be decoded, and writes the others', async () => {

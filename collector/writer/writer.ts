@@ -73,7 +73,8 @@ export const createWriter = (settings: WriterSettings): Writer => {
       const [first, last] = [records[0], records.at(-1)]
       if (first === undefined || last === undefined) continue
       const fresh: RangeIntent = { first: first.offset, last: last.offset, attempt: 1 }
-      await partition.savePosition({ next: partition.position().next, intent: fresh })
+      const { next } = partition.position()
+      if (!(await untilDone(signal, () => partition.savePosition({ next, intent: fresh })))) return
       await writeRange(signal, partition, records, fresh, false)
       if (partition.bytesBehind(last.offset + 1) < rangeBytesMax)
         await pause(gatherMillis - (performance.now() - startedAt))
@@ -97,7 +98,11 @@ export const createWriter = (settings: WriterSettings): Writer => {
     intent: RangeIntent,
   ): Promise<void> => {
     logger.info({ partition: partition.name, ...intent }, 'finishing the range that was being written')
-    const records = await partition.readRange(intent.first, intent.last)
+    let records: QueuedRecord[] = []
+    const read = async (): Promise<void> => {
+      records = await partition.readRange(intent.first, intent.last)
+    }
+    if (!(await untilDone(signal, read))) return
     await writeRange(signal, partition, records, intent, true)
   }
 
