@@ -44,6 +44,7 @@ export const podAnswer = (pod: StoredPod, spanCount?: number): PodAnswer => ({
   lastSeenTimeUnixNano: pod.lastSeenTimeUnixNano,
   state: pod.state,
   end: pod.end,
+  containerEnds: pod.containerEnds,
   restartCount: pod.restartCount,
   ...(spanCount !== undefined && { spanCount }),
 })
@@ -71,6 +72,7 @@ export const summaryAnswer = (
   pods: ReadonlyMap<string, StoredPod>,
 ): z.infer<typeof traceSummarySchema> => {
   const podKeys = [...new Set(trace.parts.flatMap(({ resource }) => resource?.podUid || []))]
+  const gone = podKeys.map((key) => pods.get(key)).filter((pod) => pod?.state === 'gone')
   const names = new Set(trace.parts.flatMap(({ resource }) => resource?.podName || resource?.podUid || []))
   return {
     traceId: trace.traceId,
@@ -89,7 +91,8 @@ export const summaryAnswer = (
       startTimeUnixNano: trace.matched.startTimeUnixNano,
       isError: trace.matched.isError,
     },
-    podsGone: podKeys.filter((key) => pods.get(key)?.state === 'gone').length,
+    podsGone: gone.length,
+    podsFailed: gone.filter((pod) => pod?.end?.isFailure).length,
     pods: [...names].toSorted().slice(0, podNamesPerTraceMax),
   }
 }

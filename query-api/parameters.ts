@@ -32,20 +32,29 @@ export const serviceParameters = {
   ...namespaceParameters,
 }
 
-export const limitParameter = (bounds: { fallback: number; max: number }) =>
+const wholeNumber = (given: string, max: number, context: z.RefinementCtx): number => {
+  const number = Number(given)
+  if (/^\d{1,9}$/.test(given) && number >= 1 && number <= max) return number
+  context.addIssue({
+    code: 'custom',
+    message: `expected a whole number from 1 to ${max}, got '${given.slice(0, 100)}'`,
+  })
+  return z.NEVER
+}
+
+export const limitParameter = ({ fallback, max }: { fallback: number; max: number }) =>
   z
     .string()
-    .default(String(bounds.fallback))
-    .transform((given, context) => {
-      const limit = Number(given)
-      if (/^\d{1,9}$/.test(given) && limit >= 1 && limit <= bounds.max) return limit
-      context.addIssue({
-        code: 'custom',
-        message: `expected a whole number from 1 to ${bounds.max}, got '${given.slice(0, 100)}'`,
-      })
-      return z.NEVER
-    })
-    .openapi({ type: 'integer', minimum: 1, maximum: bounds.max, default: bounds.fallback })
+    .default(String(fallback))
+    .transform((given, context) => wholeNumber(given, max, context))
+    .openapi({ type: 'integer', minimum: 1, maximum: max, default: fallback })
+
+export const countParameter = ({ max, description }: { max: number; description: string }) =>
+  z
+    .string()
+    .transform((given, context) => wholeNumber(given, max, context))
+    .optional()
+    .openapi({ type: 'integer', minimum: 1, maximum: max, description })
 
 const attributeFiltersMax = 20
 

@@ -140,7 +140,7 @@ afterAll(() => seeded.close())
 const podsOf = async (query: string) => {
   const { status, body } = await seeded.get(`/api/v1/pods?from=now-1h&${query}`)
   expect(status).toBe(200)
-  const pods: Record<string, { name: string; state: string; end: object | null; restartCount: number }> =
+  const pods: Record<string, { name: string; state: string; end: object | null; containerEnds?: object[] }> =
     Object.fromEntries(body.pods.map((pod: { name: string }) => [pod.name, pod]))
   return { pods, body }
 }
@@ -161,6 +161,7 @@ describe('pods', () => {
       lastSeenTimeUnixNano: secondsAgo(2).toString(),
       state: 'alive',
       end: null,
+      containerEnds: [],
       restartCount: 0,
     })
   })
@@ -175,6 +176,7 @@ describe('pods', () => {
         exitCode: 137,
         signal: 9,
         evidence: 'pod-watch',
+        isFailure: true,
       },
     })
   })
@@ -187,6 +189,7 @@ describe('pods', () => {
         reason: 'Silent',
         exitCode: null,
         evidence: 'silence',
+        isFailure: false,
         timeUnixNano: secondsAgo(999.9).toString(),
       },
     })
@@ -195,13 +198,30 @@ describe('pods', () => {
   it('live on when their container was started again', async () => {
     const { pods } = await podsOf('')
     expect(pods['pay-restarted']).toMatchObject({ state: 'alive', end: null, restartCount: 1 })
+    expect(pods['pay-restarted']?.containerEnds).toEqual([
+      {
+        container: 'payment',
+        timeUnixNano: secondsAgo(30).toString(),
+        reason: 'OOMKilled',
+        exitCode: 137,
+        signal: 9,
+        isFailure: true,
+      },
+    ])
+    expect(pods['cart-alive']?.containerEnds).toEqual([])
   })
 
   it.each([
-    ['pay-deleted', { reason: 'Deleted', exitCode: null, timeUnixNano: secondsAgo(790).toString() }],
-    ['pay-looping', { reason: 'Error', exitCode: 1, timeUnixNano: secondsAgo(40).toString() }],
-    ['pay-evicted', { reason: 'Evicted', exitCode: null }],
-    ['pay-sidecar', { reason: 'Completed', exitCode: 0 }],
+    [
+      'pay-deleted',
+      { reason: 'Deleted', exitCode: null, timeUnixNano: secondsAgo(790).toString(), isFailure: false },
+    ],
+    [
+      'pay-looping',
+      { reason: 'Error', exitCode: 1, timeUnixNano: secondsAgo(40).toString(), isFailure: true },
+    ],
+    ['pay-evicted', { reason: 'Evicted', exitCode: null, isFailure: true }],
+    ['pay-sidecar', { reason: 'Completed', exitCode: 0, isFailure: false }],
   ])('%s ended as the watch saw it', async (name, end) => {
     const { pods } = await podsOf('namespace=shop&environment=test')
     expect(pods[name]).toMatchObject({ state: 'gone', end: { ...end, evidence: 'pod-watch' } })
@@ -249,6 +269,7 @@ describe('one pod', () => {
     expect(body.traces[0]).toMatchObject({
       traceId: traceId(4),
       podsGone: 1,
+      podsFailed: 1,
       pods: ['cart-alive', 'cart-oom'],
     })
     expect(body.logs.map((log: { body: string }) => log.body)).toEqual([
@@ -260,6 +281,8 @@ describe('one pod', () => {
   it('is looked at over its life when the range is another', async () => {
     const { body } = await seeded.get('/api/v1/pods/uid-cart-silent?from=now-5m')
     expect(body.traces.map((trace: { traceId: string }) => trace.traceId)).toEqual([traceId(5)])
+    // Silence is not a failure.
+    expect(body.traces[0]).toMatchObject({ podsGone: 1, podsFailed: 0 })
   })
 
   it('that is not there is a 404', async () => {
@@ -304,12 +327,15 @@ describe('services', () => {
       errorCount: 1,
       podCount: 3,
       podsGone: 2,
+      podsFailed: 1,
       versions: ['1.2.0'],
       latencyNanos: { p50: 100_000_000, p95: 100_000_000, p99: 100_000_000 },
       firstSeenTimeUnixNano: secondsAgo(1200).toString(),
     })
     expect(cart.errorShare).toBeCloseTo(1 / 6)
     expect(cart.requestsPerSecond).toBeCloseTo(6 / 3600)
+    // Evicted and looping; deleted and completed are no failures.
+    expect(body.services[3]).toMatchObject({ name: 'payment', podCount: 5, podsGone: 4, podsFailed: 2 })
     expect(body.services[2]).toMatchObject({
       name: 'no-pod',
       spanCount: 1,

@@ -49,8 +49,27 @@ export const podSchema = z
         exitCode: z.number().int().nullable(),
         signal: z.number().int().nullable(),
         evidence: z.enum(['pod-watch', 'silence']),
+        isFailure: z.boolean().openapi({
+          description:
+            'reported by the pod watch, and neither completed nor deleted nor a clean exit (0, or 143 after SIGTERM)',
+        }),
       })
       .nullable(),
+    containerEnds: z
+      .array(
+        z.object({
+          container: z.string(),
+          timeUnixNano: unixNano(),
+          reason: z.string(),
+          exitCode: z.number().int().nullable(),
+          signal: z.number().int().nullable(),
+          isFailure: z.boolean(),
+        }),
+      )
+      .openapi({
+        description:
+          'by time, the latest 20; also of containers that Kubernetes started again in the same pod',
+      }),
     restartCount: count(),
     spanCount: count().optional().openapi({ description: 'spans in the trace that was asked for' }),
   })
@@ -75,6 +94,7 @@ export const traceSummarySchema = z
       isError: z.boolean(),
     }),
     podsGone: count(),
+    podsFailed: count().openapi({ description: 'those of podsGone whose end was a failure' }),
     pods: z.array(z.string()),
   })
   .openapi('TraceSummary')

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { QueryStopped } from '#storage/connection.ts'
 import { sql } from '#storage/sql.ts'
 import {
   type SeededStore,
@@ -168,6 +169,7 @@ describe('searching for traces', () => {
           isError: true,
         },
         podsGone: 0,
+        podsFailed: 0,
         pods: ['cart-1', 'front-1'],
       },
     ])
@@ -259,12 +261,103 @@ describe('searching for traces', () => {
     ['status=bad', 'status'],
     ['attribute=novalue', 'attribute'],
     ['cursor=AAAA', 'cursor'],
+    ['sample=0', 'sample'],
+    ['sample=2001', 'sample'],
+    ['sample=10&cursor=AAAA', 'sample'],
+    ['sample=10&limit=10', 'sample'],
     ['servce=cart', 'servce'],
   ])('refuses %s and names the parameter', async (query, parameter) => {
     const { status, body } = await seeded.get(`/api/v1/traces?${query}`)
     expect(status).toBe(400)
     expect(body.error).toMatchObject({ code: 'invalid_parameter', parameter })
     expect(body.error.message).toContain(parameter)
+  })
+})
+
+describe('a sample of traces', () => {
+  beforeAll(() =>
+    // Ten hours with 30 traces in each of their first 60 seconds, and one long trace over all of them.
+    seeded.insertSpans(
+      ...Array.from({ length: 300 }, (_, index) => ({
+        trace: traceId(2000 + index),
+        span: spanId(2000 + index),
+        resource: 1,
+        name: 'sampled',
+        status: index % 30 === 0 ? 2 : 0,
+        start: secondsAgo(1_000_000 + Math.floor(index / 30) * 3600 - (index % 30)),
+        duration: seconds(0.1),
+      })),
+      ...Array.from({ length: 10 }, (_, index) => ({
+        trace: traceId(3000),
+        span: spanId(3000 + index),
+        resource: 2,
+        name: 'sampled',
+        start: secondsAgo(1_000_000 + index * 3600 - 40),
+      })),
+    ),
+  )
+  const range = `from=${nowMillis - 1_032_400_000}&to=${nowMillis - 996_400_000}`
+  const startsOf = (body: { traces: { matchedSpan: { startTimeUnixNano: string } }[] }): number[] =>
+    body.traces.map(({ matchedSpan }) => Number(BigInt(matchedSpan.startTimeUnixNano) / 1_000_000n))
+
+  it('takes as many of each interval, newest first, each trace once', async () => {
+    // 120 in 60 intervals of ten minutes: two of each.
+    const { ids, body } = await search(`${range}&sample=120`)
+    expect(body).toMatchObject({ nextCursor: null, isComplete: true })
+    expect(new Set(ids).size).toBe(ids.length)
+    const starts = startsOf(body)
+    expect(starts).toEqual(starts.toSorted((a, b) => b - a))
+    const hours = Map.groupBy(starts, (start) => Math.floor((nowMillis - 996_400_000 - start) / 3_600_000))
+    expect(hours.size).toBe(10)
+    for (const hour of hours.values()) expect(hour).toHaveLength(2)
+  })
+
+  it('is the same for the same data, and part of a larger one', async () => {
+    const small = await search(`${range}&sample=60`)
+    expect((await search(`${range}&sample=60`)).ids).toEqual(small.ids)
+    const large = await search(`${range}&sample=1200`)
+    expect(large.ids).toEqual(expect.arrayContaining(small.ids))
+    expect(small.ids).toHaveLength(10)
+    expect(large.ids.length).toBeGreaterThan(180)
+  })
+
+  it('has all traces of a quiet range, and never more than asked for', async () => {
+    expect((await search('from=now-5m&sample=2000')).ids).toEqual([traceId(1)])
+    expect((await search(`${range}&sample=1`)).ids).toHaveLength(1)
+    expect((await search(`${range}&sample=61`)).ids.length).toBeLessThanOrEqual(61)
+  })
+
+  it('goes by the same filters', async () => {
+    const failed = await search(`${range}&sample=2000&status=error`)
+    expect(failed.ids).toHaveLength(10)
+    const fine = await search(`${range}&sample=2000&status=ok&service=storefront`)
+    expect(fine.ids).toHaveLength(290)
+    // The long trace counts where its first span in the range is.
+    const long = await search(`${range}&sample=60&service=cart`)
+    expect(long.ids).toEqual([traceId(3000)])
+    expect(startsOf(long.body)).toEqual([nowMillis - 1_032_360_000])
+  })
+
+  it('is thinned where all traces are too many, and says so', async () => {
+    let asked = 0
+    const app = seeded.app({
+      store: {
+        ...seeded.store,
+        query: (statement, options) => {
+          asked += 1
+          return asked === 1
+            ? Promise.reject(new QueryStopped('over 6 s'))
+            : seeded.store.query(statement, options)
+        },
+      },
+    })
+    const response = await app.request(`/api/v1/traces?${range}&sample=2000`)
+    const thinned = (await response.json()) as { traces: { traceId: string }[]; isComplete: boolean }
+    const { ids } = await search(`${range}&sample=2000`)
+    expect(thinned.isComplete).toBe(false)
+    expect(thinned.traces.length).toBeGreaterThan(0)
+    expect(thinned.traces.length).toBeLessThan(100)
+    expect(ids).toEqual(expect.arrayContaining(thinned.traces.map((trace) => trace.traceId)))
   })
 })
 

@@ -1,11 +1,10 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { extname, join, relative, sep } from 'node:path'
 import type { MiddlewareHandler } from 'hono'
-import { messageOf } from '#runtime/errors.ts'
 
 /**
- * Serves the built UI. What may be served is listed once from the folder, and paths are only looked up in that list, so
- * no path leads out of it. Names under `assets/` carry a hash of their content and never change.
+ * Serves the built UI. What may be served is listed from the folder, again when something is missing, and paths are only
+ * looked up in that list, so no path leads out of it. Names under `assets/` carry a hash of their content and never change.
  */
 const filesMax = 2000
 
@@ -23,33 +22,41 @@ const contentTypes: Readonly<Record<string, string>> = {
   '.map': 'application/json; charset=utf-8',
 }
 
-export const createUiFiles = (folder: string): MiddlewareHandler => {
-  let listing: Promise<Map<string, string>> | undefined
-  // A UI that is not there yet is looked for again at the next request: it may be built meanwhile.
-  const files = async (): Promise<Map<string, string>> => {
-    const found = await (listing ??= listFiles(folder))
-    if (!found.has('/index.html')) listing = undefined
-    return found
-  }
+/** A UI that is built anew, or at last, is found without a restart; made-up names cost one listing a second at most. */
+const listingMillisMin = 1000
 
+export const createUiFiles = (folder: string): MiddlewareHandler => {
+  const listing = createListing(folder)
   return async (context, next) => {
     if (context.req.method !== 'GET' && context.req.method !== 'HEAD') return next()
-    const known = await files()
     const path = context.req.path === '/' ? '/index.html' : context.req.path
     // The screens of the UI have addresses of their own; a missing file has not.
     const isScreen = extname(path) === '' || path === '/index.html'
-    const served = known.has(path) ? path : isScreen ? '/index.html' : undefined
-    if (served === undefined) return next()
-    const file = known.get(served)
-    if (file === undefined) return context.text(notBuilt, 503, { 'cache-control': 'no-store' })
-    try {
-      return context.body(await readFile(file), 200, headersOf(served))
-    } catch (error) {
-      // Built anew just now, under other names.
-      listing = undefined
-      return context.text(`the UI has changed (${messageOf(error)}): reload the page\n`, 503)
+    const pick = (files: ReadonlyMap<string, string>): string | undefined =>
+      files.has(path) ? path : isScreen ? '/index.html' : undefined
+
+    for (const files of [listing.current, listing.renewed]) {
+      const known = await files()
+      const served = pick(known)
+      const file = served === undefined ? undefined : known.get(served)
+      const content = file === undefined ? undefined : await readFile(file).catch(() => undefined)
+      if (served !== undefined && content !== undefined) return context.body(content, 200, headersOf(served))
     }
+    return isScreen ? context.text(notBuilt, 503, { 'cache-control': 'no-store' }) : next()
   }
+}
+
+const createListing = (folder: string) => {
+  let files: Promise<Map<string, string>> | undefined
+  let listedMillis = -Infinity
+  const renewed = (): Promise<Map<string, string>> => {
+    if (files === undefined || performance.now() - listedMillis >= listingMillisMin) {
+      listedMillis = performance.now()
+      files = listFiles(folder)
+    }
+    return files
+  }
+  return { current: () => files ?? renewed(), renewed }
 }
 
 const notBuilt =

@@ -1,5 +1,12 @@
 import type { Store } from './connection.ts'
-import { type PodEnd, type PodWatch, podEnd, restartCountOf } from './pod-watch.ts'
+import {
+  type ContainerEnd,
+  type PodEnd,
+  type PodWatch,
+  containerEndsOf,
+  podEnd,
+  restartCountOf,
+} from './pod-watch.ts'
 import { readPodWatches } from './pod-watch-records.ts'
 import { type ReadScope, type TimeRange, limitedTo } from './read-scope.ts'
 import {
@@ -44,6 +51,8 @@ export interface StoredPod {
   lastSeenTimeUnixNano: string
   state: 'alive' | 'gone'
   end: PodEnd | null
+  /** What became of its containers so far, those included that were started again; by time, the latest 20. */
+  containerEnds: ContainerEnd[]
   restartCount: number
 }
 
@@ -168,6 +177,7 @@ const podOf = (seen: {
     lastSeenTimeUnixNano: row.last_nanos,
     state: end ? 'gone' : 'alive',
     end,
+    containerEnds: watch ? containerEndsOf(watch) : [],
     restartCount: Math.max(row.restarts, watch ? restartCountOf(watch) : 0),
   }
 }
@@ -175,4 +185,11 @@ const podOf = (seen: {
 const silenceOf = (row: PodRow, nowNanos: bigint): PodEnd | null =>
   nowNanos - BigInt(row.last_nanos) < silenceNanos
     ? null
-    : { timeUnixNano: row.last_nanos, reason: 'Silent', exitCode: null, signal: null, evidence: 'silence' }
+    : {
+        timeUnixNano: row.last_nanos,
+        reason: 'Silent',
+        exitCode: null,
+        signal: null,
+        evidence: 'silence',
+        isFailure: false,
+      }

@@ -11,6 +11,8 @@ const afterLastSeenNanos = 60n * nanosPerMinute
 const recordsMax = 50_000
 /** Up to so many pods are searched for in the text before it is parsed; the engine takes 255 needles at most. */
 const needlesMax = 200
+/** A restart makes a few of them: terminated, waiting, running again. */
+const terminationsPerPodMax = 50
 const readSeconds = 10
 
 /**
@@ -52,6 +54,7 @@ interface WatchRow {
   deleted_at: string
   latest: [phase: string, reason: string, containerStatuses: string, time: string]
   terminated: [containerStatuses: string, time: string]
+  terminations: string[]
 }
 
 /** A body is `{type, object}`; in older builds of the receiver and in its pull mode it is the object itself. */
@@ -62,7 +65,8 @@ const watchedPods = (
   SELECT uid, any(pod_name) AS name, toString(countIf(type = 'DELETED')) AS deletions,
     minIf(nanos, type = 'DELETED') AS deleted_at,
     argMax(tuple(phase, reason, statuses, nanos), tuple(time, type = 'DELETED')) AS latest,
-    argMaxIf(tuple(statuses, nanos), time, position(statuses, '"terminated"') > 0) AS terminated
+    argMaxIf(tuple(statuses, nanos), time, position(statuses, '"terminated"') > 0) AS terminated,
+    groupUniqArrayIf(${sql.uint64(terminationsPerPodMax)})(statuses, position(statuses, '"terminated"') > 0) AS terminations
   FROM
   (
     SELECT time, toString(toUnixTimestamp64Nano(time)) AS nanos, JSONExtractString(body, 'type') AS type,
@@ -89,6 +93,7 @@ const watchOf = (row: WatchRow): PodWatch => {
     isDeleted: row.deletions !== '0',
     deletedAtNanos: BigInt(row.deleted_at || 0),
     latest: { phase, reason, containerStatuses, timeNanos: BigInt(time) },
+    terminations: row.terminations,
     terminated:
       terminatedStatuses === ''
         ? undefined

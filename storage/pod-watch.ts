@@ -10,6 +10,8 @@ export interface PodWatch {
   latest: { phase: string; reason: string; containerStatuses: string; timeNanos: bigint }
   /** The newest record that shows a terminated container, now or in the container's life before. */
   terminated: { containerStatuses: string; timeNanos: bigint } | undefined
+  /** Container statuses of records that show a terminated container, each once, in no order. */
+  terminations: readonly string[]
 }
 
 export interface PodEnd {
@@ -19,6 +21,18 @@ export interface PodEnd {
   exitCode: number | null
   signal: number | null
   evidence: 'pod-watch' | 'silence'
+  /** It did not end as pods are meant to end: see `isFailedEnd`. Silence says nothing of it. */
+  isFailure: boolean
+}
+
+/** One end of one container; Kubernetes may have started it again in the same pod. */
+export interface ContainerEnd {
+  container: string
+  timeUnixNano: string
+  reason: string
+  exitCode: number | null
+  signal: number | null
+  isFailure: boolean
 }
 
 interface Termination {
@@ -34,6 +48,8 @@ interface ContainerStatus {
   isRunning: boolean
   /** Of the present state, else of the life before. */
   termination: Termination | undefined
+  /** Of both. */
+  terminations: Termination[]
 }
 
 /**
@@ -52,18 +68,61 @@ export const podEnd = (watch: PodWatch, container: string): PodEnd | undefined =
   const worst = worstTermination(judged) ?? worstTermination(lastTerminated(watch, container))
   const reason = latest.reason || worst?.reason || reasonOf(watch, worst)
   const time = worst?.finishedAtNanos ?? (watch.isDeleted ? watch.deletedAtNanos : latest.timeNanos)
+  const exitCode = worst?.exitCode ?? null
   return {
     timeUnixNano: time.toString(),
     reason,
-    exitCode: worst?.exitCode ?? null,
+    exitCode,
     signal: worst?.signal ?? null,
     evidence: 'pod-watch',
+    isFailure: isFailedEnd(reason, exitCode),
   }
+}
+
+const cleanReasons = new Set(['Completed', 'Deleted'])
+const sigtermExitCode = 143
+
+/**
+ * Most pods end because they are done or not needed any more: they complete, are deleted, or exit when told to (0, or
+ * 143 where the runtime lets SIGTERM end it, which Kubernetes then calls `Error`). Everything else is a failure,
+ * whatever the exit code: a pod that is evicted may well exit with 0.
+ */
+const isFailedEnd = (reason: string, exitCode: number | null): boolean => {
+  if (cleanReasons.has(reason)) return false
+  return !(reason === 'Error' && (exitCode === 0 || exitCode === sigtermExitCode))
 }
 
 /** How often the pod's containers were started again, as the watch last saw it. */
 export const restartCountOf = (watch: PodWatch): number =>
   Math.max(0, ...statusesOf(watch.latest.containerStatuses).map((status) => status.restartCount))
+
+const containerEndsMax = 20
+
+/** Every end of a container of the pod that the watch told of, by time; of more than 20 the latest. */
+export const containerEndsOf = (watch: PodWatch): ContainerEnd[] => {
+  const ends = new Map<string, ContainerEnd & { nanos: bigint }>()
+  for (const statuses of [watch.latest.containerStatuses, ...watch.terminations])
+    for (const { name, terminations } of statusesOf(statuses))
+      for (const { finishedAtNanos, reason, exitCode, signal } of terminations) {
+        if (finishedAtNanos === undefined) continue
+        const shown = reason || (exitCode === 0 ? 'Completed' : 'Error')
+        const isFailure = isFailedEnd(shown, exitCode)
+        const timeUnixNano = finishedAtNanos.toString()
+        ends.set(`${timeUnixNano} ${name}`, {
+          container: name,
+          timeUnixNano,
+          reason: shown,
+          exitCode,
+          signal,
+          isFailure,
+          nanos: finishedAtNanos,
+        })
+      }
+  return [...ends.values()]
+    .toSorted((a, b) => (a.nanos < b.nanos ? -1 : a.nanos > b.nanos ? 1 : 0))
+    .slice(-containerEndsMax)
+    .map(({ nanos: _, ...end }) => end)
+}
 
 const judgedOf = (statuses: ContainerStatus[], container: string): ContainerStatus[] => {
   const named = statuses.filter((status) => status.name === container)
@@ -103,13 +162,15 @@ const statusesOf = (json: string): ContainerStatus[] => {
   if (!Array.isArray(parsed)) return []
   return parsed.map((entry: unknown) => {
     const state = member(entry, 'state')
+    const terminations = [state, member(entry, 'lastState')].flatMap(
+      (of) => terminationOf(member(of, 'terminated')) ?? [],
+    )
     return {
       name: textOf(member(entry, 'name')),
       restartCount: numberOf(member(entry, 'restartCount')) ?? 0,
       isRunning: isObject(member(state, 'running')),
-      termination:
-        terminationOf(member(state, 'terminated')) ??
-        terminationOf(member(member(entry, 'lastState'), 'terminated')),
+      termination: terminations[0],
+      terminations,
     }
   })
 }

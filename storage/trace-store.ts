@@ -3,6 +3,7 @@ import type { Store } from './connection.ts'
 import { type ReadScope, type TimeRange, durationOf } from './read-scope.ts'
 import { type ServiceFilter, type StoredResource, readResources } from './resource-rows.ts'
 import { readSpans } from './span-rows.ts'
+import { sampleTraces } from './trace-sample.ts'
 import { searchTraces } from './trace-search.ts'
 
 /** Spans and traces, read. Every span counts once: of several rows of one span a finished one beats an open one. */
@@ -13,6 +14,14 @@ export interface TraceStore {
    * exhausted or the time for a page is up; in the last case `isComplete` is false, and the cursor goes on from there.
    */
   searchTraces(scope: ReadScope, search: TraceSearch): Promise<TraceSearchPage>
+  /**
+   * Traces spread evenly over the range, newest first, to draw a range that holds more than anybody can be sent. The
+   * range is cut into at most 60 intervals of equal length, and every trace belongs to the one in which its first span
+   * that meets all filters started. Of each interval come the `ceil(count / 60)` traces whose ids have the smallest
+   * hashes: the same data give the same traces, and neither failures nor long traces are preferred.
+   * `isComplete` is false where time ran out: then some traces were not looked at.
+   */
+  sampleTraces(scope: ReadScope, sample: TraceSample): Promise<TraceSamplePage>
   /**
    * A whole trace, spans by start time; undefined where there is none. A range says where to look, with a day to
    * either side; without one the whole store is searched. Of more than 20 000 spans the earliest are given.
@@ -48,6 +57,18 @@ export interface TraceSearch {
   limit: number
   /** Where an earlier page ended. */
   after?: TracePosition | undefined
+}
+
+export interface TraceSample {
+  range: TimeRange
+  filters: SpanFilters
+  /** How many traces at most, up to 2000. */
+  count: number
+}
+
+export interface TraceSamplePage {
+  traces: FoundTrace[]
+  isComplete: boolean
 }
 
 /** A place in the order of traces: everything older than this trace's first matching span. */
@@ -130,6 +151,7 @@ export const createTraceStore = (store: Store): TraceStore => {
   }
   return {
     searchTraces: (scope, search) => searchTraces(store, scope, search),
+    sampleTraces: (scope, sample) => sampleTraces(store, scope, sample),
     getTraces,
     getTrace: async (scope, traceId, range) => {
       const [trace] = await getTraces(scope, [traceId], { spansMax: traceSpansMax, ...(range && { range }) })

@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { type StoredPod, podsMax } from '#storage/pod-store.ts'
 import type { Readers } from '../app-env.ts'
 import { scopeOf } from '../app-env.ts'
 import { kindName } from '../answer-parts.ts'
@@ -20,6 +21,9 @@ const serviceSchema = z
     latencyNanos: latencySchema.nullable(),
     podCount: z.number().int(),
     podsGone: z.number().int(),
+    podsFailed: z.number().int().openapi({
+      description: 'those of podsGone whose end was a failure; of the latest 5000 pods of the range',
+    }),
     firstSeenTimeUnixNano: unixNano(),
     lastSeenTimeUnixNano: unixNano(),
     versions: z.array(z.string()),
@@ -67,32 +71,33 @@ const listOperations = createRoute({
   ),
 })
 
-const alivePodsMax = 5000
-
 export const createServiceRoutes = ({ services, pods, now }: Readers) =>
   createRouter()
     .openapi(listServices, async (context) => {
       const { from, to, ...filter } = context.req.valid('query')
       const range = parseTimeRange({ from, to }, now())
       const scope = scopeOf(context)
-      const [found, alive] = await Promise.all([
+      const [found, seen] = await Promise.all([
         services.listServices(scope, range, filter),
-        // Those that live are fewer and easier to find than those that are gone.
-        pods.listPods(scope, { range, filter, state: 'alive', limit: alivePodsMax }),
+        pods.listPods(scope, { range, filter, limit: podsMax }),
       ])
-      const aliveByService = Map.groupBy(alive.pods, ({ resource }) =>
-        JSON.stringify([resource.serviceName, resource.serviceNamespace, resource.environment]),
-      )
+      // Where pods come and go by the thousand, those that live are fewer and easier to find than those that are gone.
+      const alive = seen.isTruncated
+        ? await pods.listPods(scope, { range, filter, state: 'alive', limit: podsMax })
+        : { pods: seen.pods.filter((pod) => pod.state === 'alive') }
+      const aliveByService = countByService(alive.pods)
+      const failedByService = countByService(seen.pods.filter((pod) => pod.end?.isFailure))
       const seconds = Number(range.toNanos - range.fromNanos) / 1e9
       return context.json(
         {
           services: found.services.map((service) => {
-            const key = JSON.stringify([service.name, service.namespace, service.environment])
+            const key = serviceKey(service.name, service.namespace, service.environment)
             return {
               ...service,
               requestsPerSecond: service.requestCount / seconds,
               errorShare: service.requestCount === 0 ? 0 : service.errorCount / service.requestCount,
-              podsGone: Math.max(0, service.podCount - (aliveByService.get(key)?.length ?? 0)),
+              podsGone: Math.max(0, service.podCount - (aliveByService.get(key) ?? 0)),
+              podsFailed: failedByService.get(key) ?? 0,
             }
           }),
           fromTimeUnixNano: range.fromNanos.toString(),
@@ -118,3 +123,15 @@ export const createServiceRoutes = ({ services, pods, now }: Readers) =>
         200,
       )
     })
+
+const serviceKey = (name: string, namespace: string, environment: string): string =>
+  JSON.stringify([name, namespace, environment])
+
+const countByService = (pods: readonly StoredPod[]): Map<string, number> => {
+  const counts = new Map<string, number>()
+  for (const { resource } of pods) {
+    const key = serviceKey(resource.serviceName, resource.serviceNamespace, resource.environment)
+    counts.set(key, (counts.get(key) ?? 0) + 1)
+  }
+  return counts
+}

@@ -14,6 +14,7 @@ import { parseDurationNanos } from '../duration.ts'
 import { createRouter } from '../error-answers.ts'
 import {
   attributeParameter,
+  countParameter,
   limitParameter,
   optionalRangeParameters,
   rangeParameters,
@@ -48,6 +49,12 @@ const searchParameters = z.strictObject({
   pod: textParameter().optional().openapi({ description: 'k8s.pod.uid or k8s.pod.name' }),
   limit: limitParameter({ fallback: 100, max: 500 }),
   cursor: textParameter().optional().openapi({ description: 'nextCursor of the page before' }),
+  sample: countParameter({
+    max: 2000,
+    description:
+      'instead of limit and cursor: at most so many traces spread evenly over the range. It is cut into up to 60 equal ' +
+      'intervals; of each come the ceil(sample / 60) traces whose ids hash lowest, so equal data give equal samples',
+  }),
 })
 
 const searchTraces = createRoute({
@@ -56,7 +63,7 @@ const searchTraces = createRoute({
   summary: 'Traces with a span that meets all filters, newest first',
   request: { query: searchParameters },
   responses: answers(
-    'a page of traces; isComplete false: time ran out, go on from nextCursor',
+    'a page or a sample of traces; isComplete false: time ran out, a page goes on from nextCursor',
     z.object({
       traces: z.array(traceSummarySchema),
       nextCursor: z.string().nullable(),
@@ -106,9 +113,19 @@ export const createTraceRoutes = ({ traces, logs, pods, now }: Readers) =>
     .openapi(searchTraces, async (context) => {
       const query = context.req.valid('query')
       const scope = scopeOf(context)
+      const range = parseTimeRange(query, now())
+      const filters = filtersOf(query)
+      if (query.sample !== undefined) {
+        if (query.cursor !== undefined || context.req.query('limit') !== undefined)
+          throw new InvalidInput('sample: goes with neither cursor nor limit', { field: 'sample' })
+        const sample = await traces.sampleTraces(scope, { range, filters, count: query.sample })
+        const podsByKey = await pods.podsByKey(scope, podKeysOf(sample.traces))
+        const summaries = sample.traces.map((trace) => summaryAnswer(trace, podsByKey))
+        return context.json({ traces: summaries, nextCursor: null, isComplete: sample.isComplete }, 200)
+      }
       const page = await traces.searchTraces(scope, {
-        range: parseTimeRange(query, now()),
-        filters: filtersOf(query),
+        range,
+        filters,
         limit: query.limit,
         after: query.cursor === undefined ? undefined : decodeTraceCursor(query.cursor),
       })
