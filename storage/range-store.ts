@@ -11,7 +11,7 @@ import { type Sql, sql } from './sql.ts'
  * when a process is killed between its record and the part.
  */
 export interface RangeIdentity {
-  /** The queue partition, such as `otlp_spans/0`. */
+  /** The queue partition and its log, such as `otlp_spans/0@5ea1c0ffee00`. */
   partition: string
   firstOffset: number
   lastOffset: number
@@ -43,13 +43,15 @@ export interface RangeStore {
 export const createRangeStore = (store: Store): RangeStore => {
   const hasBlock = async (identity: RangeIdentity, block: RangeBlock): Promise<boolean> => {
     const where = rowsOf(identity, block)
-    const [row] = await store.query<{ found: string }>(
-      sql`SELECT count() AS found FROM ${sql.identifier(block.table)} WHERE ${where}`,
+    const attempts = await store.query<{ found: string }>(
+      sql`SELECT count() AS found FROM ${sql.identifier(block.table)} WHERE ${where} GROUP BY range`,
     )
-    const found = Number(row?.found ?? 0)
-    if (found === 0) return false
-    if (found !== block.rowCount)
+    if (attempts.length === 0) return false
+    // More than one attempt is there when an insert that was given up arrived after all.
+    if (!attempts.some(({ found }) => Number(found) === block.rowCount)) {
+      const found = attempts.map((attempt) => attempt.found).join(' and ')
       throw new Error(`${prefixOf(identity)} has ${found} rows in ${block.table}, expected ${block.rowCount}`)
+    }
     await store.command(
       sql`INSERT INTO resource_sightings ${sightings(block.table)} WHERE ${where} GROUP BY tenant, resource_id, day`,
     )

@@ -4,6 +4,7 @@ import { Unavailable, messageOf } from '#runtime/errors.ts'
 import type { Logger } from '#runtime/logger.ts'
 import { type Backlog, createBacklog } from './backlog.ts'
 import { type LogEntry, encodeEntry } from './log-entry.ts'
+import { loadLogId } from './log-id.ts'
 import { loadPosition, storePosition } from './position-file.ts'
 import type { NewRecord, Position, QueueLag, QueuePartition, QueuedRecord, RangeLimits } from './queue.ts'
 import { type RecentExports, contentHashOf, createRecentExports } from './recent-exports.ts'
@@ -53,6 +54,7 @@ interface Pending {
 export const openLocalPartition = async (settings: LocalPartitionSettings): Promise<LocalPartition> => {
   const { logger, now } = settings
   await mkdir(settings.folder, { recursive: true })
+  const identity = `${settings.name}@${await loadLogId(join(settings.folder, 'id'))}`
   const positionPath = join(settings.folder, 'position.json')
   let position: Position = (await loadPosition(positionPath)) ?? { next: 0 }
 
@@ -244,6 +246,7 @@ export const openLocalPartition = async (settings: LocalPartitionSettings): Prom
 
   return {
     name: settings.name,
+    identity,
     append,
     position: () => position,
     savePosition,

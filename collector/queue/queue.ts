@@ -56,8 +56,10 @@ export interface RangeLimits {
  * after a crash it is known which rows to look for, and moves the position only once all rows are durable.
  */
 export interface QueuePartition {
-  /** Names the partition in rows and metrics, such as `otlp_spans/0`. */
+  /** Names the partition in metrics and logs, such as `otlp_spans/0`. */
   readonly name: string
+  /** Names the partition in rows, such as `otlp_spans/0@5ea1c0ffee00`: no other log that feeds the store has this name. */
+  readonly identity: string
   position(): Position
   savePosition(position: Position): Promise<void>
   /**

@@ -161,7 +161,8 @@ describe('the writer', () => {
     start()
     await written()
     expect(await spanNames()).toEqual(['span 1', 'span 2'])
-    expect(await ranges()).toEqual(['otlp_spans/0:0-0#1', 'otlp_spans/0:0-0#2'])
+    const { identity } = queue.partition('traces')
+    expect(await ranges()).toEqual([`${identity}:0-0#1`, `${identity}:0-0#2`])
     const sightings = await store.query(sql`SELECT count() AS days FROM resource_sightings FINAL`)
     expect(sightings).toEqual([{ days: '2' }])
   })
@@ -196,7 +197,48 @@ describe('the writer', () => {
     const running = start(failing)
     await written()
     expect(running.failure()).toBeUndefined()
-    expect(await ranges()).toEqual(['otlp_spans/0:0-0#2'])
+    expect(await ranges()).toEqual([`${queue.partition('traces').identity}:0-0#2`])
+  })
+
+  it('goes on after a crash when an insert that was given up had arrived after all', async () => {
+    const real = createRangeStore(store)
+    const twice: RangeStore = {
+      ...real,
+      insertBlock: async (identity, attempt, block) => {
+        await real.insertBlock(identity, attempt, block)
+        await real.insertBlock(identity, attempt + 1, block)
+      },
+    }
+    await append([span(1, nowNanos)])
+    start(twice)
+    await written()
+    await writer?.stop()
+    await queue.partition('traces').savePosition({ next: 0, intent: { first: 0, last: 0, attempt: 2 } })
+    start()
+    await written()
+    expect(await ranges()).toHaveLength(2)
+  })
+
+  it('does not take the rows of a lost queue for those of the queue that was begun anew', async () => {
+    await append([span(1, nowNanos)])
+    start()
+    await written()
+    await writer?.stop()
+    await queue.close()
+    await rm(join(dataDir, 'queue'), { recursive: true })
+    queue = await openLocalLog({ dataDir, logger })
+    await append([span(2, nowNanos)])
+    const real = createRangeStore(store)
+    let failures = 1
+    start({
+      ...real,
+      insertBlock: async (identity, attempt, block) => {
+        if (failures-- > 0) throw new Error('connection refused')
+        await real.insertBlock(identity, attempt, block)
+      },
+    })
+    await written()
+    expect(await spanNames()).toEqual(['span 1', 'span 2'])
   })
 
   it('keeps what it cannot write in the queue when it is stopped', async () => {

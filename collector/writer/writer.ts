@@ -118,7 +118,7 @@ export const createWriter = (settings: WriterSettings): Writer => {
       settings.deadLetters.add(signal, record, error)
     })
     const identity: RangeIdentity = {
-      partition: partition.name,
+      partition: partition.identity,
       firstOffset: intent.first,
       lastOffset: intent.last,
     }
