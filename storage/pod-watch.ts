@@ -100,13 +100,12 @@ const containerEndsMax = 20
 
 /** Every end of a container of the pod that the watch told of, by time; of more than 20 the latest. */
 export const containerEndsOf = (watch: PodWatch): ContainerEnd[] => {
-  const ends = new Map<string, ContainerEnd & { nanos: bigint }>()
+  const ends = new Map<string, ContainerEnd>()
   for (const statuses of [watch.latest.containerStatuses, ...watch.terminations])
     for (const { name, terminations } of statusesOf(statuses))
       for (const { finishedAtNanos, reason, exitCode, signal } of terminations) {
         if (finishedAtNanos === undefined) continue
         const shown = reason || (exitCode === 0 ? 'Completed' : 'Error')
-        const isFailure = isFailedEnd(shown, exitCode)
         const timeUnixNano = finishedAtNanos.toString()
         ends.set(`${timeUnixNano} ${name}`, {
           container: name,
@@ -114,14 +113,12 @@ export const containerEndsOf = (watch: PodWatch): ContainerEnd[] => {
           reason: shown,
           exitCode,
           signal,
-          isFailure,
-          nanos: finishedAtNanos,
+          isFailure: isFailedEnd(shown, exitCode),
         })
       }
   return [...ends.values()]
-    .toSorted((a, b) => (a.nanos < b.nanos ? -1 : a.nanos > b.nanos ? 1 : 0))
+    .toSorted((a, b) => Number(BigInt(a.timeUnixNano) - BigInt(b.timeUnixNano)))
     .slice(-containerEndsMax)
-    .map(({ nanos: _, ...end }) => end)
 }
 
 const judgedOf = (statuses: ContainerStatus[], container: string): ContainerStatus[] => {
