@@ -57,7 +57,7 @@ const prepare = <S extends Signal>(
   const { signal, encoding, bytes } = received
   const decoded =
     encoding === 'json' ? decodeExportRequestJson(signal, bytes) : decodeExportRequest(signal, bytes)
-  const { request, tally } = validateExport(signal, decoded, options)
+  const { request, tally } = validateExport(signal, decoded, { ...options, requestBytes: bytes.length })
   const mayRepeat = hasUntimedLogRecord(request)
   if (tally.accepted === 0) return { payload: undefined, mayRepeat, tally }
   const isAsItCame = encoding === 'protobuf' && request === decoded

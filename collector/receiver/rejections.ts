@@ -9,6 +9,7 @@ export type RejectionReason =
   | 'time_not_storable'
   | 'too_many_attributes'
   | 'bucket_counts_mismatch'
+  | 'shared_attributes_too_large'
 
 export const attributesPerItemMax = 1024
 
@@ -20,6 +21,8 @@ const explanations: Record<RejectionReason, string> = {
   time_not_storable: 'a time lies beyond the year 2262',
   too_many_attributes: `it has more than ${attributesPerItemMax} attributes`,
   bucket_counts_mismatch: 'the bucket counts do not match the bounds',
+  shared_attributes_too_large:
+    'the attributes of its scope or metric, kept with every item, are too large for so many items',
 }
 
 const itemNames: Record<Signal, string> = { traces: 'spans', logs: 'log records', metrics: 'data points' }

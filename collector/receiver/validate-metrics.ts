@@ -1,6 +1,7 @@
 import type { HistogramDataPoint, KeyValue, Metric } from '#telemetry/otlp/messages.ts'
 import { isInWindow, isStorable, type TimeWindow } from './item-rules.ts'
 import { attributesPerItemMax, type RejectionReason } from './rejections.ts'
+import { sharedBytesOf } from './shared-bytes.ts'
 import { type Sift, mapChanged } from './sift.ts'
 
 interface Point {
@@ -22,10 +23,18 @@ const whyRejectHistogram = (point: HistogramDataPoint, window: TimeWindow): Reje
 }
 
 /** The metrics with their good data points, the same objects where all are good. A metric of no kind has no points. */
-export const siftMetrics = (metrics: Metric[], window: TimeWindow, sift: Sift): Metric[] =>
-  mapChanged(metrics, (metric) => siftMetric(metric, window, sift))
+export const siftMetrics = (metrics: Metric[], scope: MetricScope): Metric[] =>
+  mapChanged(metrics, (metric) => siftMetric(metric, scope))
 
-const siftMetric = (metric: Metric, window: TimeWindow, sift: Sift): Metric => {
+interface MetricScope {
+  window: TimeWindow
+  sift: Sift
+  /** Of the scope's attributes. */
+  sharedBytes: number
+}
+
+const siftMetric = (metric: Metric, { window, sift, ...scope }: MetricScope): Metric => {
+  const sharedBytes = scope.sharedBytes + sharedBytesOf(metric.metadata)
   const { name, gauge, sum, histogram, exponentialHistogram, summary } = metric
   const siftPoints = <P extends Point, K extends { dataPoints: P[] }>(
     kind: K,
@@ -35,6 +44,7 @@ const siftMetric = (metric: Metric, window: TimeWindow, sift: Sift): Metric => {
       kind.dataPoints,
       (point) => why(point, window),
       () => name,
+      sharedBytes,
     )
     return dataPoints === kind.dataPoints ? kind : { ...kind, dataPoints }
   }

@@ -14,7 +14,7 @@ const nowMillis = 1_800_000_000_000
 const now = BigInt(nowMillis) * 1_000_000n
 const day = 86_400_000_000_000n
 const hour = 3_600_000_000_000n
-const options = { nowMillis, retentionNanos: 7n * day }
+const options = { nowMillis, retentionNanos: 7n * day, requestBytes: 10_000 }
 
 const id = (length: number, value = 1): Uint8Array => new Uint8Array(length).fill(value)
 const attributes = (count: number): KeyValue[] =>
@@ -146,6 +146,48 @@ describe('validateExport of spans', () => {
       `3 of 4 spans rejected: the trace id is not 16 bytes or all zero (2, first "${'x'.repeat(80)}"); ` +
         'the span id is not 8 bytes or all zero (1, first "GET /")',
     )
+  })
+})
+
+describe('validateExport of what items share', () => {
+  const scope = (bytes: number) => ({
+    name: 'http',
+    version: '',
+    attributes: [{ key: 'k', value: { stringValue: 'x'.repeat(bytes - 1) } }],
+    droppedAttributesCount: 0,
+  })
+
+  it('keeps as many items as the attributes of their scope may be copied for, over all scopes', () => {
+    const spans = Array.from({ length: 30 }, () => span())
+    const scopeSpans = [
+      { schemaUrl: '', scope: scope(4000), spans },
+      { schemaUrl: '', scope: scope(4000), spans },
+      { schemaUrl: '', spans },
+    ]
+    const { request, tally } = validateExport(
+      'traces',
+      { resourceSpans: [{ schemaUrl: '', scopeSpans }] },
+      options,
+    )
+    expect(request.resourceSpans[0]?.scopeSpans.map((kept) => kept.spans.length)).toEqual([30, 10, 30])
+    expect(tally.reasons.get('shared_attributes_too_large')?.count).toBe(20)
+  })
+
+  it('counts the metadata of a metric with the attributes of its scope', () => {
+    const metric = {
+      ...histogram(Array.from({ length: 30 }, () => point())),
+      metadata: scope(4000).attributes,
+    }
+    const { tally } = validateExport(
+      'metrics',
+      {
+        resourceMetrics: [
+          { schemaUrl: '', scopeMetrics: [{ schemaUrl: '', scope: scope(4000), metrics: [metric] }] },
+        ],
+      },
+      options,
+    )
+    expect(tally).toMatchObject({ accepted: 20, rejected: 10 })
   })
 })
 

@@ -1,6 +1,7 @@
 import type { ExportRequestBySignal, Signal } from '#telemetry/otlp/messages.ts'
 import { timeWindow, type TimeWindow } from './item-rules.ts'
 import { createTally, type Tally } from './rejections.ts'
+import { copiedBytesMaxOf, sharedBytesOf } from './shared-bytes.ts'
 import { createSift, mapChanged, type Sift } from './sift.ts'
 import { whyRejectLogRecord, withUsableIds } from './validate-logs.ts'
 import { siftMetrics } from './validate-metrics.ts'
@@ -16,10 +17,11 @@ export interface Validation<S extends Signal> {
 export const validateExport = <S extends Signal>(
   signal: S,
   request: ExportRequestBySignal[S],
-  options: { nowMillis: number; retentionNanos: bigint },
+  options: { nowMillis: number; retentionNanos: bigint; requestBytes: number },
 ): Validation<S> => {
   const tally = createTally()
-  return { request: validators[signal](request, timeWindow(options), createSift(tally)), tally }
+  const sift = createSift(tally, copiedBytesMaxOf(options.requestBytes))
+  return { request: validators[signal](request, timeWindow(options), sift), tally }
 }
 
 type Validator<S extends Signal> = (
@@ -35,6 +37,7 @@ const validateTraces: Validator<'traces'> = (request, window, sift) => {
         scope.spans,
         (span) => whyRejectSpan(span, window),
         (span) => span.name,
+        sharedBytesOf(scope.scope?.attributes),
       )
       const spans = mapChanged(kept, withUsableParent)
       return spans === scope.spans ? scope : { ...scope, spans }
@@ -51,6 +54,7 @@ const validateLogs: Validator<'logs'> = (request, window, sift) => {
         scope.logRecords,
         (record) => whyRejectLogRecord(record, window),
         (record) => record.eventName,
+        sharedBytesOf(scope.scope?.attributes),
       )
       const logRecords = mapChanged(kept, withUsableIds)
       return logRecords === scope.logRecords ? scope : { ...scope, logRecords }
@@ -63,7 +67,8 @@ const validateLogs: Validator<'logs'> = (request, window, sift) => {
 const validateMetrics: Validator<'metrics'> = (request, window, sift) => {
   const resourceMetrics = mapChanged(request.resourceMetrics, (resource) => {
     const scopeMetrics = mapChanged(resource.scopeMetrics, (scope) => {
-      const metrics = siftMetrics(scope.metrics, window, sift)
+      const sharedBytes = sharedBytesOf(scope.scope?.attributes)
+      const metrics = siftMetrics(scope.metrics, { window, sift, sharedBytes })
       return metrics === scope.metrics ? scope : { ...scope, metrics }
     })
     return scopeMetrics === resource.scopeMetrics ? resource : { ...resource, scopeMetrics }
