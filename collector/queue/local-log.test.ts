@@ -1,5 +1,16 @@
 import { getEventListeners } from 'node:events'
-import { appendFile, mkdtemp, open as openFile, readdir, rm, stat, truncate } from 'node:fs/promises'
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  open as openFile,
+  readFile,
+  readdir,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -37,6 +48,24 @@ afterEach(async () => {
 })
 
 describe('the local log', () => {
+  it('is not stopped by the claim of a killed process whose number another program has now', async () => {
+    await mkdir(join(dataDir, 'queue'))
+    await writeFile(join(dataDir, 'queue/owner'), `${process.ppid} 1`)
+    await open()
+    expect(await append('a')).toBe('appended')
+  })
+
+  it('is refused while the process that claimed it lives', async () => {
+    await mkdir(join(dataDir, 'queue'))
+    await writeFile(join(dataDir, 'queue/owner'), String(process.ppid))
+    await expect(open()).rejects.toThrow(`in use by process ${process.ppid}`)
+    const stat = await readFile(`/proc/${process.ppid}/stat`, 'utf8').catch(() => undefined)
+    if (stat === undefined) return
+    const start = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+    await writeFile(join(dataDir, 'queue/owner'), `${process.ppid} ${start}`)
+    await expect(open()).rejects.toThrow(`in use by process ${process.ppid}`)
+  })
+
   it('gives back what was appended, in order, with tenant and queue time', async () => {
     await open({ now: () => 1_700_000_000_123 })
     await Promise.all(['a', 'b', 'c'].map((text) => append(text)))

@@ -65,25 +65,34 @@ export const openLocalLog = async (settings: LocalLogSettings): Promise<Queue> =
 }
 
 /**
- * Two processes on one log would destroy it. The claim names the process, so that one left behind by a killed process
- * does not stop the next.
+ * Two processes on one log would destroy it. The claim names the process and when it began, so that one left behind by a
+ * killed process does not stop the next, also where its number belongs to another program by now, which is usual when a
+ * container starts anew.
  */
 const claimFolder = async (folder: string): Promise<() => Promise<void>> => {
   const path = join(folder, 'owner')
   for (;;) {
     try {
       const file = await open(path, 'wx')
-      await file.writeFile(String(process.pid))
+      await file.writeFile(`${process.pid} ${await startOf(process.pid)}`)
       await file.close()
       return () => rm(path, { force: true })
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
-    const owner = Number(await readFile(path, 'utf8').catch(() => '0'))
-    if (owner !== process.pid && isAlive(owner))
+    const claim = await readFile(path, 'utf8').catch(() => '0')
+    const [owner = 0, start = 0] = claim.split(' ').map(Number)
+    if (owner !== process.pid && isAlive(owner) && (start === 0 || start === (await startOf(owner))))
       throw new Error(`${folder} is in use by process ${owner}; if that is another program, remove ${path}`)
     await rm(path, { force: true })
   }
+}
+
+/** When a process began, in the system's own unit; 0 where the system does not tell. */
+const startOf = async (pid: number): Promise<number> => {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  // The 22nd field; the second, the program's name, may itself hold spaces and parentheses.
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? 0)
 }
 
 const isAlive = (pid: number): boolean => {
