@@ -94,6 +94,22 @@ export const getTraces = (
     ),
   )
 
+/** Ten of each of the API's sixty intervals: enough to see where traces lie, few enough to draw at once. */
+export const traceSampleSize = 600
+
+/** Traces spread evenly over the range, for the chart of a range with more traces than a page holds. */
+export const getTraceSample = (
+  range: ResolvedRange,
+  filters: TraceFilters,
+  signal: AbortSignal,
+): Promise<TracePage> =>
+  answer(
+    v1.traces.$get(
+      { query: stated({ ...rangeParameters(range), ...filters, sample: String(traceSampleSize) }) },
+      init(signal),
+    ),
+  )
+
 export const getTrace = (traceId: string, signal: AbortSignal): Promise<Trace> =>
   answer(
     v1.traces[':traceId'].$get({ param: { traceId: encodeURIComponent(traceId) }, query: {} }, init(signal)),

@@ -8,6 +8,7 @@ import {
   getStatus,
   getTrace,
   getTraceLogs,
+  getTraceSample,
   getTraces,
   tracePageSize,
   type PodFilters,
@@ -50,12 +51,11 @@ export const tracesQuery = (range: ResolvedRange, filters: TraceFilters) =>
     placeholderData: keepPreviousData,
   })
 
-/** The newest few traces of one slice of time; slices of the past hardly change, so they are kept a while. */
-export const traceSliceQuery = (slice: ResolvedRange, filters: TraceFilters, limit: number) =>
+export const traceSampleQuery = (range: ResolvedRange, filters: TraceFilters) =>
   queryOptions({
-    queryKey: ['traceSlice', slice, filters],
-    queryFn: ({ signal }) => getTraces(slice, filters, { limit }, signal),
-    staleTime: 300_000,
+    queryKey: ['traceSample', range, filters],
+    queryFn: ({ signal }) => getTraceSample(range, filters, signal),
+    placeholderData: keepPreviousData,
   })
 
 export const traceQuery = (traceId: string) =>

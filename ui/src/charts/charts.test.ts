@@ -44,6 +44,7 @@ const summary = (more: Partial<TraceSummary>): TraceSummary => ({
     isError: false,
   },
   podsGone: 0,
+  podsFailed: 0,
   pods: [],
   ...more,
 })
@@ -61,18 +62,21 @@ const pod = (uid: string, first: number, end: Pod['end'] | 'alive', serviceName 
   lastSeenTimeUnixNano: end === 'alive' || end === null ? unixNano(range.toMillis) : end.timeUnixNano,
   state: end === 'alive' ? 'alive' : 'gone',
   end: end === 'alive' ? null : end,
+  containerEnds: [],
   restartCount: 0,
 })
 const died = (
   atMillis: number,
   reason = 'OOMKilled',
   exitCode: number | null = 137,
+  isFailure = reason === 'OOMKilled',
 ): NonNullable<Pod['end']> => ({
   timeUnixNano: unixNano(atMillis),
   reason,
   exitCode,
   signal: null,
   evidence: reason === 'Silent' ? 'silence' : 'pod-watch',
+  isFailure,
 })
 
 /** A document that only remembers what was done to its elements; setting HTML is not among it. */
@@ -130,9 +134,10 @@ const formattersIn = (value: unknown): unknown[] =>
 describe('the scatter of traces', () => {
   const fine = summary({ traceId: '1' })
   const failed = summary({ traceId: '2', errorCount: 1, durationNanos: 2e9 })
-  const gone = summary({ traceId: '3', podsGone: 1, durationNanos: 0 })
+  const podFailed = summary({ traceId: '3', podsGone: 1, podsFailed: 1, durationNanos: 0 })
+  const podGone = summary({ traceId: '4', podsGone: 1 })
   const option = traceScatterOption({
-    traces: [fine, failed, gone],
+    traces: [fine, failed, podFailed, podGone],
     range,
     palette,
     format,
@@ -143,17 +148,27 @@ describe('the scatter of traces', () => {
   }) as unknown as {
     xAxis: { min: number; max: number }
     yAxis: { min: number; max: number }
-    series: { data: { value: number[] }[]; markArea?: unknown; symbol?: string }[]
+    series: {
+      data: { value: number[] }[]
+      itemStyle: { color: string }
+      markArea?: unknown
+      symbol?: string
+    }[]
   }
 
   test('has a series for each kind, in the order in which clicks are looked up', () => {
-    expect(splitTraces([fine, failed, gone]).map((traces) => traces.map(({ traceId }) => traceId))).toEqual([
-      ['1'],
-      ['2'],
-      ['3'],
+    const split = splitTraces([fine, failed, podFailed, podGone])
+    expect(split.map((traces) => traces.map(({ traceId }) => traceId))).toEqual([['1', '4'], ['2'], ['3']])
+    expect(option.series.map(({ data }) => data.length)).toEqual([2, 1, 1])
+  })
+
+  test('is red where something failed, with a cross where that was a pod; a pod that is gone is no failure', () => {
+    expect(option.series.map(({ itemStyle }) => itemStyle.color)).toEqual(['accent', 'error', 'error'])
+    expect(option.series.map(({ symbol }) => symbol?.startsWith('path:') ?? false)).toEqual([
+      false,
+      false,
+      true,
     ])
-    expect(option.series.map(({ data }) => data.length)).toEqual([1, 1, 1])
-    expect(option.series[2]?.symbol).toMatch(/^path:/)
   })
 
   test('covers exactly the range and whole powers of ten', () => {
@@ -257,12 +272,10 @@ describe('the lanes of pods', () => {
 
 describe('a pod', () => {
   test.each([
-    [died(1, 'OOMKilled', 137), 'failed'],
-    [died(1, 'Error', 1), 'failed'],
-    [died(1, 'Completed', 0), 'ended'],
-    [died(1, 'Deleted', 143), 'ended'],
-    [died(1, 'Deleted', 1), 'failed'],
-    [died(1, 'Silent', null), 'silent'],
+    [died(1, 'OOMKilled', 137, true), 'failed'],
+    [died(1, 'Completed', 0, false), 'ended'],
+    [died(1, 'Error', 143, false), 'ended'],
+    [died(1, 'Silent', null, false), 'silent'],
     ['alive', 'alive'],
   ] as const)('that ended with %j is %s', (end, tone) => {
     expect(podTone(pod('p', 0, end))).toBe(tone)

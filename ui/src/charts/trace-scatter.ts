@@ -26,22 +26,21 @@ export const scatterInsets = { left: 58, right: 14, top: 12, bottom: 26 }
 const durationNanosMin = 1000
 
 /** An X that is filled, because ECharts fills symbols. */
-export const goneSymbol = 'path://M2 0L5 3L8 0L10 2L7 5L10 8L8 10L5 7L2 10L0 8L3 5L0 2Z'
+const failedPodSymbol = 'path://M2 0L5 3L8 0L10 2L7 5L10 8L8 10L5 7L2 10L0 8L3 5L0 2Z'
 
 /** The traces of each series in the order of its points, to find the trace that was clicked. */
 export const splitTraces = (traces: TraceSummary[]): [TraceSummary[], TraceSummary[], TraceSummary[]] => [
-  traces.filter((trace) => trace.errorCount === 0 && trace.podsGone === 0),
-  traces.filter((trace) => trace.errorCount > 0 && trace.podsGone === 0),
-  traces.filter((trace) => trace.podsGone > 0),
+  traces.filter((trace) => trace.errorCount === 0 && trace.podsFailed === 0),
+  traces.filter((trace) => trace.errorCount > 0 && trace.podsFailed === 0),
+  traces.filter((trace) => trace.podsFailed > 0),
 ]
 
-/** Start against duration, one point a trace: circles, red where a span failed, an X where a pod of it is gone. */
+/** Start against duration, one point a trace: circles, red where a span failed, a red X where a pod of it failed. */
 export const traceScatterOption = (input: TraceScatterInput): EChartsCoreOption => {
   const { traces, range, palette, format } = input
-  const [fine, failed, gone] = splitTraces(traces)
-  const point = (trace: TraceSummary, color?: string) => ({
+  const [fine, failed, podFailed] = splitTraces(traces)
+  const point = (trace: TraceSummary) => ({
     value: [millisOf(trace.startTimeUnixNano), Math.max(trace.durationNanos, durationNanosMin)],
-    ...(color ? { itemStyle: { color } } : {}),
   })
   const common = {
     type: 'scatter' as const,
@@ -59,7 +58,7 @@ export const traceScatterOption = (input: TraceScatterInput): EChartsCoreOption 
     xAxis: timeAxis(range, { palette, format, countMax: Math.max(3, Math.floor(input.widthPixels / 110)) }),
     yAxis: durationAxis(traces, palette, format),
     tooltip: textTooltip(({ seriesIndex, dataIndex }) => {
-      const trace = [fine, failed, gone][seriesIndex]?.[dataIndex]
+      const trace = [fine, failed, podFailed][seriesIndex]?.[dataIndex]
       return trace && input.describe(trace)
     }),
     series: [
@@ -67,21 +66,21 @@ export const traceScatterOption = (input: TraceScatterInput): EChartsCoreOption 
         ...common,
         symbolSize: 6,
         itemStyle: { color: palette.accent, opacity: 0.55 },
-        data: fine.map((trace) => point(trace)),
+        data: fine.map(point),
         markArea: notLoadedArea(input),
       },
       {
         ...common,
         symbolSize: 7,
         itemStyle: { color: palette.error, opacity: 0.8 },
-        data: failed.map((trace) => point(trace)),
+        data: failed.map(point),
       },
       {
         ...common,
-        symbol: goneSymbol,
+        symbol: failedPodSymbol,
         symbolSize: 10,
-        itemStyle: { color: palette.gone, opacity: 0.95 },
-        data: gone.map((trace) => point(trace, trace.errorCount > 0 ? palette.error : undefined)),
+        itemStyle: { color: palette.error, opacity: 0.95 },
+        data: podFailed.map(point),
       },
     ],
   }

@@ -16,27 +16,33 @@ const choicesShownMax = 200
 export const ChoiceFilter = ({
   name,
   value,
+  shown = value,
   choices,
   isLoading = false,
   allowsOther = false,
+  onToggle,
   onChange,
 }: {
   name: string
   value: string | undefined
+  /** The value as a person reads it. */
+  shown?: string | undefined
   choices: Choice[]
   isLoading?: boolean
   /** What is typed may be used although it is not in the list. */
   allowsOther?: boolean
+  /** The list opens or closes: a list that nobody opens need not cost a request. */
+  onToggle?: ((isOpen: boolean) => void) | undefined
   onChange: (value: string | undefined) => void
 }) => {
   const { t } = useLocale()
   const isSet = value !== undefined
-  const shown = choices.find((choice) => choice.value === value)?.label ?? value ?? ''
   return (
     <span className={isSet ? 'chip is-set' : 'chip'}>
       <Popover
         className="chip-button"
         label={name}
+        onToggle={onToggle}
         {...(isSet ? { title: `${name} = ${shown}` } : {})}
         buttonLabel={
           <>

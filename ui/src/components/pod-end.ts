@@ -6,26 +6,8 @@ import type { Pod } from '../api.ts'
  */
 export type PodTone = 'alive' | 'failed' | 'ended' | 'silent'
 
-const failedReasons = new Set([
-  'OOMKilled',
-  'Error',
-  'Evicted',
-  'ContainerCannotRun',
-  'StartError',
-  'CrashLoopBackOff',
-  'DeadlineExceeded',
-  'NodeLost',
-  'NodeShutdown',
-  'Preempted',
-  'Failed',
-])
-const sigtermExitCode = 143
-
-export const podTone = (pod: Pod): PodTone => {
-  if (pod.state === 'alive') return 'alive'
-  const { end } = pod
+export const podTone = ({ state, end }: Pod): PodTone => {
+  if (state === 'alive') return 'alive'
   if (!end || end.evidence === 'silence') return 'silent'
-  if (failedReasons.has(end.reason)) return 'failed'
-  const { exitCode } = end
-  return exitCode !== null && exitCode !== 0 && exitCode !== sigtermExitCode ? 'failed' : 'ended'
+  return end.isFailure ? 'failed' : 'ended'
 }

@@ -11,6 +11,7 @@ export const Popover = ({
   align = 'start',
   children,
   title,
+  onToggle,
 }: {
   /** Accessible name of the dialog. */
   label: string
@@ -18,6 +19,7 @@ export const Popover = ({
   className: string
   align?: 'start' | 'end'
   title?: string
+  onToggle?: ((isOpen: boolean) => void) | undefined
   children: (close: () => void) => ReactNode
 }) => {
   const [isOpen, setOpen] = useState(false)
@@ -30,6 +32,7 @@ export const Popover = ({
     document.getElementById(buttonId)?.focus()
   }
 
+  useEffect(() => onToggle?.(isOpen), [isOpen, onToggle])
   useEffect(() => {
     if (!isOpen) return undefined
     box.current?.querySelector<HTMLElement>('[data-autofocus], input, button')?.focus()

@@ -15,13 +15,14 @@ const service = (name: string, more: Partial<Service> = {}): Service => ({
   latencyNanos: { p50: 1, p95: 2, p99: 3 },
   podCount: 0,
   podsGone: 0,
+  podsFailed: 0,
   firstSeenTimeUnixNano: '1000000',
   lastSeenTimeUnixNano: '2000000',
   versions: [],
   ...more,
 })
 
-const pod = (name: string, state: Pod['state'], end: Pod['end'] = null): Pod => ({
+const pod = (name: string, state: Pod['state'], end: Pod['end'] = null, firstMillis = 1): Pod => ({
   uid: name,
   name,
   namespace: '',
@@ -30,10 +31,11 @@ const pod = (name: string, state: Pod['state'], end: Pod['end'] = null): Pod => 
   serviceVersion: '',
   environment: '',
   container: '',
-  firstSeenTimeUnixNano: '1000000',
+  firstSeenTimeUnixNano: `${firstMillis}000000`,
   lastSeenTimeUnixNano: '2000000',
   state,
   end,
+  containerEnds: [],
   restartCount: 0,
 })
 const end = (reason: string, exitCode: number | null, millis = 5): NonNullable<Pod['end']> => ({
@@ -42,6 +44,7 @@ const end = (reason: string, exitCode: number | null, millis = 5): NonNullable<P
   exitCode,
   signal: null,
   evidence: reason === 'Silent' ? 'silence' : 'pod-watch',
+  isFailure: exitCode !== null && exitCode > 0,
 })
 
 test('services without latency sort below those with one', () => {
@@ -59,17 +62,30 @@ test('services are found by all words, in name, namespace and environment', () =
   expect(new Set(all.map(serviceId)).size).toBe(2)
 })
 
-test('pods: those that died last come first, the living at the end', () => {
-  const pods = [
-    pod('alive', 'alive'),
-    pod('early', 'gone', end('Error', 1, 3)),
-    pod('late', 'gone', end('Error', 1, 9)),
+test('services with failed pods come before those with many that are gone', () => {
+  const all = [
+    service('calm'),
+    service('busy', { podsGone: 9 }),
+    service('failing', { podsGone: 1, podsFailed: 1 }),
   ]
-  expect(sortPods(pods, { column: 'ended', isDescending: true }).map(({ name }) => name)).toEqual([
-    'late',
-    'early',
-    'alive',
-  ])
+  const sorted = sortServices(all, { column: 'pods', isDescending: true })
+  expect(sorted.map(({ name }) => name)).toEqual(['failing', 'busy', 'calm'])
+})
+
+test('pods: failed ones come first, then the living, then the silent, then those that ended well', () => {
+  const pods = [
+    pod('completed', 'gone', end('Completed', 0, 99)),
+    pod('born early', 'alive', null, 3),
+    pod('failed early', 'gone', end('Error', 1, 3)),
+    pod('silent', 'gone', end('Silent', null, 50)),
+    pod('born late', 'alive', null, 8),
+    pod('failed late', 'gone', end('Error', 1, 9)),
+  ]
+  const names = ['failed late', 'failed early', 'born late', 'born early', 'silent', 'completed']
+  const sorted = sortPods(pods, { column: 'state', isDescending: false })
+  expect(sorted.map(({ name }) => name)).toEqual(names)
+  const reversed = sortPods(pods, { column: 'state', isDescending: true })
+  expect(reversed.map(({ name }) => name)).toEqual(names.toReversed())
 })
 
 test('pods: failed is a part of gone, and reasons are counted, failures first', () => {

@@ -28,7 +28,7 @@ export const PodsPage = () => {
     void navigate({ search: (previous) => ({ ...previous, ...part }), replace })
 
   const all = pods.data?.pods ?? noPods
-  const sort = useMemo(() => readSort(search.sort ?? '-ended'), [search.sort])
+  const sort = useMemo(() => readSort(search.sort ?? 'state'), [search.sort])
   const shown = useMemo(() => filterByState(all, state), [all, state])
   const rows = useMemo(() => sortPods(shown, sort), [shown, sort])
   const hasFilters =

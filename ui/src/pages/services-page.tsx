@@ -146,10 +146,12 @@ const ScopeChips = ({
 const ServicesSummary = ({ services }: { services: Service[] }) => {
   const { t } = useLocale()
   const gone = services.reduce((sum, service) => sum + service.podsGone, 0)
+  const failed = services.reduce((sum, service) => sum + service.podsFailed, 0)
   return (
     <>
       <span>{t('services.count', { count: services.length })}</span>
       {gone > 0 && <span>{t('pods.goneCount', { count: gone })}</span>}
+      {failed > 0 && <span className="error-text">{t('pods.failedCount', { count: failed })}</span>}
     </>
   )
 }

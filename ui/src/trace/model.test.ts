@@ -49,7 +49,15 @@ const deadPod = (uid: string, endNanos: number): Pod => ({
   firstSeenTimeUnixNano: at(0),
   lastSeenTimeUnixNano: at(endNanos),
   state: 'gone',
-  end: { timeUnixNano: at(endNanos), reason: 'OOMKilled', exitCode: 137, signal: 9, evidence: 'pod-watch' },
+  end: {
+    timeUnixNano: at(endNanos),
+    reason: 'OOMKilled',
+    exitCode: 137,
+    signal: 9,
+    evidence: 'pod-watch',
+    isFailure: true,
+  },
+  containerEnds: [],
   restartCount: 0,
 })
 
@@ -137,6 +145,81 @@ describe('a span without an end', () => {
     )
     expect(model.durationNanos).toBe(100)
     expect(model.deaths).toEqual([])
+  })
+})
+
+describe('the deaths of a trace', () => {
+  const containerEnd = (nanos: number, exitCode = 137) => ({
+    container: 'app',
+    timeUnixNano: at(nanos),
+    reason: exitCode === 0 ? 'Completed' : 'OOMKilled',
+    exitCode,
+    signal: null,
+    isFailure: exitCode !== 0,
+  })
+
+  test('include containers that were started again in the same pod, and each end once', () => {
+    const pod: Pod = {
+      ...deadPod('p', 900),
+      containerEnds: [containerEnd(300), containerEnd(400, 0), containerEnd(900)],
+    }
+    const model = buildTraceModel(
+      trace(
+        [
+          span('a', '', 0, 1000),
+          span('b', 'a', 50, 0, { isOpen: true, podUid: 'p' }),
+          span('c', 'a', 350, 0, { isOpen: true, podUid: 'p' }),
+        ],
+        [pod],
+      ),
+    )
+    expect(model.deaths).toMatchObject([
+      { atNanos: 300, reason: 'OOMKilled', tone: 'failed', exitCode: 137, isRestart: true },
+      { atNanos: 900, tone: 'failed', isRestart: false },
+    ])
+    // Each span without an end ends with the life in which it began.
+    expect(model.nodes.map((node) => node.endNanos)).toEqual([1000, 300, 900])
+    expect(model.otherEnds).toEqual([])
+    expect(model.podsFailed).toBe(1)
+  })
+
+  test('happen no earlier than the last thing the pod did in the second that was reported', () => {
+    const model = buildTraceModel(
+      trace(
+        [
+          span('a', '', 0, 5e9),
+          span('b', 'a', 1e9, 1.6e9, { podUid: 'p' }),
+          span('c', 'a', 3.2e9, 1, { podUid: 'q' }),
+        ],
+        [deadPod('p', 2e9)],
+      ),
+    )
+    expect(model.deaths.map(({ atNanos }) => atNanos)).toEqual([2.6e9])
+  })
+
+  test('leave out those before and after it, which are told apart', () => {
+    const silent: Pod = {
+      ...deadPod('silent', 5000),
+      end: {
+        timeUnixNano: at(5000),
+        reason: 'Silent',
+        exitCode: null,
+        signal: null,
+        evidence: 'silence',
+        isFailure: false,
+      },
+    }
+    const model = buildTraceModel(
+      trace([span('a', '', 0, 100)], [silent, deadPod('late', 2000), deadPod('skewed', -10)]),
+    )
+    expect(model.deaths).toEqual([])
+    expect(model.otherEnds.map(({ pod, tone, reason }) => [pod.uid, tone, reason])).toEqual([
+      ['skewed', 'failed', 'OOMKilled'],
+      ['late', 'failed', 'OOMKilled'],
+      ['silent', 'silent', ''],
+    ])
+    expect(model.podsGone).toHaveLength(3)
+    expect(model.podsFailed).toBe(2)
   })
 })
 

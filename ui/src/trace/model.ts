@@ -20,9 +20,17 @@ export interface SpanNode {
   errorsBelow: number
 }
 
+/** A pod's end, or the end of a container that Kubernetes started again in the same pod. */
 export interface PodDeath {
   pod: Pod
+  /** As Kubernetes names it; '' where a pod fell silent. */
+  reason: string
+  tone: 'failed' | 'ended' | 'silent'
+  exitCode: number | null
+  timeUnixNano: string
   atNanos: number
+  /** The pod itself lived on. */
+  isRestart: boolean
 }
 
 export interface ServiceShare {
@@ -41,8 +49,11 @@ export interface TraceModel {
   services: ServiceShare[]
   errorCount: number
   podsGone: Pod[]
+  podsFailed: number
   /** Deaths that happened while the trace ran, in order. */
   deaths: PodDeath[]
+  /** Ends before or after the trace, in order, of pods that did not die while it ran. */
+  otherEnds: PodDeath[]
   indexBySpanId: Map<string, number>
 }
 
@@ -65,10 +76,11 @@ export const buildTraceModel = (trace: Trace): TraceModel => {
     0,
   )
   const stretchNanosMax = Math.max(stretchNanosMin, closedNanos * stretchFactorMax)
+  const deathsByPod = findDeaths(trace, offset)
   const podEnd = (span: Span): number | undefined => {
-    const end = trace.pods[span.podUid]?.end
-    const at = end ? offset(end.timeUnixNano) : undefined
-    return at !== undefined && at >= offset(span.startTimeUnixNano) && at <= stretchNanosMax ? at : undefined
+    const start = offset(span.startTimeUnixNano)
+    const at = deathsByPod.get(span.podUid)?.find(({ atNanos }) => atNanos >= start)?.atNanos
+    return at !== undefined && at <= stretchNanosMax ? at : undefined
   }
   const durationNanos = trace.spans.reduce(
     (latest, span) => (span.isOpen ? Math.max(latest, podEnd(span) ?? 0) : latest),
@@ -96,6 +108,8 @@ export const buildTraceModel = (trace: Trace): TraceModel => {
   addUpDescendants(nodes)
 
   const podsGone = Object.values(trace.pods).filter((pod) => pod.state === 'gone')
+  const isInside = ({ atNanos }: PodDeath): boolean => atNanos >= 0 && atNanos <= durationNanos
+  const byTime = (a: PodDeath, b: PodDeath): number => a.atNanos - b.atNanos
   return {
     trace,
     nodes,
@@ -104,12 +118,68 @@ export const buildTraceModel = (trace: Trace): TraceModel => {
     services: countServices(trace.spans),
     errorCount: nodes.filter((node) => node.isError).length,
     podsGone,
-    deaths: podsGone
-      .flatMap((pod) => (pod.end ? [{ pod, atNanos: offset(pod.end.timeUnixNano) }] : []))
-      .filter(({ atNanos }) => atNanos >= 0 && atNanos <= durationNanos)
-      .toSorted((a, b) => a.atNanos - b.atNanos),
+    podsFailed: podsGone.filter((pod) => pod.end?.isFailure).length,
+    deaths: [...deathsByPod.values()].flat().filter(isInside).toSorted(byTime),
+    otherEnds: [...deathsByPod.values()]
+      .filter((deaths) => !deaths.some(isInside))
+      .flatMap((deaths) => deaths.filter((death) => !death.isRestart))
+      .toSorted(byTime),
     indexBySpanId: new Map(nodes.map((node) => [node.span.spanId, node.index])),
   }
+}
+
+/** The deaths of each pod by time: failed ends of its containers, and its own. */
+const findDeaths = (trace: Trace, offset: (time: string) => number): Map<string, PodDeath[]> => {
+  const spansByPod = Map.groupBy(trace.spans, (span) => span.podUid)
+  return new Map(
+    Object.entries(trace.pods).map(([uid, pod]) => {
+      const restarts = pod.containerEnds.filter(
+        (end) => end.isFailure && end.timeUnixNano !== pod.end?.timeUnixNano,
+      )
+      const deaths = restarts.map((end): PodDeath => deathOf(pod, { ...end, isRestart: true }))
+      if (pod.end) deaths.push(deathOf(pod, { ...pod.end, isRestart: false }))
+      const spans = spansByPod.get(uid) ?? []
+      for (const death of deaths) death.atNanos = sharpen(offset(death.timeUnixNano), death, spans, offset)
+      return [uid, deaths.toSorted((a, b) => a.atNanos - b.atNanos)]
+    }),
+  )
+}
+
+const deathOf = (
+  pod: Pod,
+  end: Pick<PodDeath, 'timeUnixNano' | 'reason' | 'exitCode' | 'isRestart'> & {
+    isFailure: boolean
+    evidence?: 'pod-watch' | 'silence'
+  },
+): PodDeath => {
+  const isSilent = end.evidence === 'silence'
+  return {
+    pod,
+    reason: isSilent ? '' : end.reason,
+    tone: isSilent ? 'silent' : end.isFailure ? 'failed' : 'ended',
+    exitCode: end.exitCode,
+    timeUnixNano: end.timeUnixNano,
+    atNanos: 0,
+    isRestart: end.isRestart,
+  }
+}
+
+/**
+ * Kubernetes reports ends in whole seconds, rounded down. What the pod still did within that second tells that it lived
+ * longer, so its last sign of life there is taken.
+ */
+const sharpen = (
+  reportedNanos: number,
+  { timeUnixNano }: PodDeath,
+  spans: Span[],
+  offset: (time: string) => number,
+): number => {
+  if (!timeUnixNano.endsWith('000000000')) return reportedNanos
+  const signs = spans.flatMap((span) => {
+    const start = offset(span.startTimeUnixNano)
+    return span.isOpen ? [start] : [start, start + span.durationNanos]
+  })
+  return signs.reduce((latest, at) => (at > latest && at < reportedNanos + 1e9 ? at : latest), reportedNanos)
 }
 
 interface PlacedSpan {

@@ -72,7 +72,7 @@ export const readTraceSearch = (raw: RawSearch): TraceSearch => ({
   uiFind: text(raw.uiFind),
 })
 
-export const podSorts = ['name', 'service', 'node', 'started', 'ended', 'restarts'] as const
+export const podSorts = ['name', 'service', 'node', 'started', 'state', 'restarts'] as const
 export type PodSort = (typeof podSorts)[number]
 
 export interface PodsSearch {

@@ -67,8 +67,8 @@ describe('the parameters of a screen', () => {
   test('a sort names a column that exists', () => {
     expect(readServicesSearch({ sort: '-p99' }).sort).toBe('-p99')
     expect(readServicesSearch({ sort: 'password' }).sort).toBeUndefined()
-    expect(readPodsSearch({ sort: 'ended', state: 'failed' })).toMatchObject({
-      sort: 'ended',
+    expect(readPodsSearch({ sort: 'state', state: 'failed' })).toMatchObject({
+      sort: 'state',
       state: 'failed',
     })
   })

@@ -1,5 +1,5 @@
 import type { Pod } from '../../api.ts'
-import { podTone } from '../../components/pod-end.ts'
+import { podTone, type PodTone } from '../../components/pod-end.ts'
 import type { SortState } from '../../components/sortable-header.tsx'
 import { millisOf } from '../../time/nanos.ts'
 import type { PodSort, PodStateFilter } from '../../url/screens.ts'
@@ -39,14 +39,17 @@ const compare = (a: Pod, b: Pod, column: PodSort): number => {
       return a.node.localeCompare(b.node)
     case 'started':
       return millisOf(a.firstSeenTimeUnixNano) - millisOf(b.firstSeenTimeUnixNano)
-    case 'ended':
-      return endedMillis(a) - endedMillis(b)
+    case 'state':
+      return stateRank[podTone(a)] - stateRank[podTone(b)] || latestMillis(b) - latestMillis(a)
     default:
       return a.restartCount - b.restartCount
   }
 }
 
-/** The dead in the order in which they died; those alive come after them when the latest is wanted first. */
-const endedMillis = (pod: Pod): number => (pod.state === 'alive' ? -1 : podEndMillis(pod))
+/** What needs a look comes first; within a state the latest: the last to die, the last to be born. */
+const stateRank: Record<PodTone, number> = { failed: 0, alive: 1, silent: 2, ended: 3 }
+
+const latestMillis = (pod: Pod): number =>
+  pod.state === 'alive' ? millisOf(pod.firstSeenTimeUnixNano) : podEndMillis(pod)
 
 export const podEndMillis = (pod: Pod): number => millisOf(pod.end?.timeUnixNano ?? pod.lastSeenTimeUnixNano)

@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
 import type { Pod } from '../../api.ts'
 import { ChoiceFilter } from '../../components/choice-filter.tsx'
 import { FilterChip } from '../../components/filter-chip.tsx'
@@ -21,8 +22,9 @@ export const PodFilters = ({
 }) => {
   const { t } = useLocale()
   const { range } = useTimeRange()
-  const services = useQuery(servicesQuery(range))
-  const names = [...new Set((services.data?.services ?? []).map(({ name }) => name))].toSorted((a, b) =>
+  const [isOpen, setOpen] = useState(false)
+  const { data, isLoading } = useQuery({ ...servicesQuery(range), enabled: isOpen })
+  const names = [...new Set((data?.services ?? []).map(({ name }) => name))].toSorted((a, b) =>
     a.localeCompare(b),
   )
   return (
@@ -31,7 +33,8 @@ export const PodFilters = ({
         name={t('filter.service')}
         value={search.service}
         choices={names.map((name) => ({ value: name, label: name }))}
-        isLoading={services.isPending}
+        isLoading={isLoading}
+        onToggle={setOpen}
         allowsOther
         onChange={(service) => onChange({ service, namespace: undefined, environment: undefined })}
       />

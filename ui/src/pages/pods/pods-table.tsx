@@ -38,7 +38,7 @@ export const PodsTable = ({
             <SortableHeader {...header} column="service" startsDescending={false}>
               {t('filter.service')}
             </SortableHeader>
-            <SortableHeader {...header} column="ended">
+            <SortableHeader {...header} column="state" startsDescending={false}>
               {t('pods.state')}
             </SortableHeader>
             <th scope="col" className="number">

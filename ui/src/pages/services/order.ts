@@ -26,6 +26,9 @@ export const sortServices = (
 const compare = (a: Service, b: Service, column: ServiceSort): number =>
   column === 'name' ? a.name.localeCompare(b.name) : measure(a, column) - measure(b, column)
 
+/** More pods than a service ever has. */
+const podsMax = 1e6
+
 const measure = (service: Service, column: Exclude<ServiceSort, 'name'>): number => {
   switch (column) {
     case 'rate':
@@ -33,7 +36,8 @@ const measure = (service: Service, column: Exclude<ServiceSort, 'name'>): number
     case 'errors':
       return service.errorShare
     case 'pods':
-      return service.podsGone
+      // Failures first; how many are gone decides between equals.
+      return service.podsFailed * podsMax + service.podsGone
     case 'seen':
       return millisOf(service.lastSeenTimeUnixNano)
     default:

@@ -175,23 +175,32 @@ const Tag = ({ label, value, onPick }: { label: string; value: string; onPick: (
 const PodCounts = ({ service }: { service: Service }) => {
   const { t, format } = useLocale()
   if (service.podCount === 0) return <Nothing />
-  const alive = service.podCount - service.podsGone
+  const { podsGone, podsFailed } = service
+  const alive = service.podCount - podsGone
+  const ended = podsGone - podsFailed
+  const title = t('services.podsOf', { service: service.name, alive, gone: podsGone, failed: podsFailed })
   return (
     <Link
       to="/pods"
       search={{ service: service.name, namespace: service.namespace, environment: service.environment }}
       className="pod-counts"
-      aria-label={t('services.podsOf', { service: service.name, alive, gone: service.podsGone })}
-      title={t('services.podsOf', { service: service.name, alive, gone: service.podsGone })}
+      aria-label={title}
+      title={title}
     >
       <span className={alive > 0 ? 'pod-state alive' : 'pod-state faint'}>
         <span className="state-dot" aria-hidden="true" />
         {format.integer(alive)}
       </span>
-      {service.podsGone > 0 && (
+      {podsFailed > 0 && (
+        <span className="pod-state failed">
+          <Icon name="gone" size={12} />
+          {format.integer(podsFailed)}
+        </span>
+      )}
+      {ended > 0 && (
         <span className="pod-state gone">
           <Icon name="gone" size={12} />
-          {format.integer(service.podsGone)}
+          {format.integer(ended)}
         </span>
       )}
     </Link>

@@ -1,5 +1,4 @@
 import { memo } from 'react'
-import { podTone } from '../../components/pod-end.ts'
 import { serviceColour } from '../../components/service-colour.ts'
 import { useLocale } from '../../messages/use-locale.tsx'
 import type { TraceModel } from '../../trace/model.ts'
@@ -80,14 +79,14 @@ const Bars = memo(({ model }: { model: TraceModel }) => {
             opacity={node.span.isOpen ? 0.5 : 1}
           />
         ))}
-      {model.deaths.map(({ pod, atNanos }) => (
+      {model.deaths.map(({ pod, atNanos, timeUnixNano, tone }) => (
         <line
-          key={pod.uid}
+          key={`${pod.uid} ${timeUnixNano}`}
           x1={x(atNanos)}
           x2={x(atNanos)}
           y1={0}
           y2={heightUnits}
-          className={`mini-map-death ${podTone(pod)}`}
+          className={`mini-map-death ${tone}`}
         />
       ))}
     </svg>

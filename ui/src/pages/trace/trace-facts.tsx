@@ -1,12 +1,13 @@
+import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { CopyButton } from '../../components/copy-button.tsx'
-import { PodChip } from '../../components/pod-chip.tsx'
+import { Icon } from '../../components/icon.tsx'
 import { serviceColour } from '../../components/service-colour.ts'
 import { useLocale } from '../../messages/use-locale.tsx'
 import { millisOf } from '../../time/nanos.ts'
-import type { TraceModel } from '../../trace/model.ts'
+import type { PodDeath, TraceModel } from '../../trace/model.ts'
 
-const podsShownMax = 6
+const deathsShownMax = 6
 
 /** The trace at a glance: how long, how much, what failed, who died. */
 export const TraceFacts = ({ model }: { model: TraceModel }) => {
@@ -21,8 +22,10 @@ export const TraceFacts = ({ model }: { model: TraceModel }) => {
         <Fact label={t('trace.errors')} tone={model.errorCount > 0 ? 'error' : undefined}>
           {format.integer(model.errorCount)}
         </Fact>
-        <Fact label={t('trace.podsGone')} tone={model.podsGone.length > 0 ? 'error' : undefined}>
-          {format.integer(model.podsGone.length)}
+        <Fact label={t('trace.podsGone')} tone={model.podsFailed > 0 ? 'error' : undefined}>
+          {model.podsFailed > 0
+            ? t('trace.podsGoneFailed', { gone: model.podsGone.length, failed: model.podsFailed })
+            : format.integer(model.podsGone.length)}
         </Fact>
         <Fact label={t('trace.started')}>
           <time className="regular">{format.full(startMillis)}</time>
@@ -52,19 +55,56 @@ export const TraceFacts = ({ model }: { model: TraceModel }) => {
           </li>
         ))}
       </ul>
-      {model.podsGone.length > 0 && (
-        <ul className="service-legend" aria-label={t('trace.podsGone')}>
-          {model.podsGone.slice(0, podsShownMax).map((pod) => (
-            <li key={pod.uid}>
-              <PodChip pod={pod} />
-            </li>
-          ))}
-          {model.podsGone.length > podsShownMax && (
-            <li className="faint">{t('trace.morePods', { count: model.podsGone.length - podsShownMax })}</li>
-          )}
-        </ul>
-      )}
+      <Deaths model={model} />
     </div>
+  )
+}
+
+/** Who died, when and why: first those whose death the trace saw, then those that ended before or after it. */
+const Deaths = ({ model }: { model: TraceModel }) => {
+  const { t } = useLocale()
+  const deaths = [...model.deaths, ...model.otherEnds]
+  if (deaths.length === 0) return null
+  return (
+    <ul className="deaths-list" aria-label={t('trace.deaths')}>
+      {deaths.slice(0, deathsShownMax).map((death) => (
+        <li key={`${death.pod.uid} ${death.timeUnixNano}`}>
+          <Death death={death} durationNanos={model.durationNanos} />
+        </li>
+      ))}
+      {deaths.length > deathsShownMax && (
+        <li className="faint">{t('trace.morePods', { count: deaths.length - deathsShownMax })}</li>
+      )}
+    </ul>
+  )
+}
+
+const Death = ({ death, durationNanos }: { death: PodDeath; durationNanos: number }) => {
+  const { t, format } = useLocale()
+  const { pod, tone, exitCode, atNanos } = death
+  const what = [
+    death.reason || t('pod.silent'),
+    exitCode === null ? '' : t('trace.exitCode', { code: exitCode }),
+    death.isRestart ? t('trace.restarted') : '',
+  ]
+  const at = format.time(millisOf(death.timeUnixNano))
+  const when =
+    atNanos < 0
+      ? t('trace.diedBefore', { at, duration: format.duration(-atNanos) })
+      : atNanos > durationNanos
+        ? t('trace.diedAfter', { at, duration: format.duration(atNanos - durationNanos) })
+        : t('trace.diedInside', { at, duration: format.duration(atNanos) })
+  return (
+    <Link
+      to="/pods"
+      search={{ details: pod.uid, service: pod.serviceName }}
+      className={`trace-death ${tone}`}
+    >
+      <Icon name="gone" size={12} />
+      <span className="pod-name">{pod.name}</span>
+      <span className="trace-death-reason">{what.filter(Boolean).join(', ')}</span>
+      <span className="trace-death-time">{when}</span>
+    </Link>
   )
 }
 

@@ -1,8 +1,6 @@
 import { useEffect, useRef, type CSSProperties, type Ref } from 'react'
 import { useVirtualRows } from '../../components/use-virtual-rows.ts'
-import { usePodReason } from '../../components/pod-chip.tsx'
 import { Icon } from '../../components/icon.tsx'
-import { podTone } from '../../components/pod-end.ts'
 import { useLocale } from '../../messages/use-locale.tsx'
 import { nameColumnPreference, usePreference } from '../../preferences.ts'
 import type { SpanNode, TraceModel } from '../../trace/model.ts'
@@ -146,7 +144,7 @@ const Ruler = ({
 /** Whether the label of a tick would lie under the mark of a death, which stands on the side with more room. */
 const isCovered = (tick: number, deaths: number[]): boolean =>
   deaths.some((death) =>
-    death > 0.5 ? tick > death - 0.2 && tick < death + 0.01 : tick > death - 0.07 && tick < death + 0.2,
+    death > 0.5 ? tick > death - 0.32 && tick < death + 0.01 : tick > death - 0.07 && tick < death + 0.32,
   )
 
 const TimeLines = ({ zoom, ticks }: { zoom: ZoomWindow; ticks: number[] }) => (
@@ -159,31 +157,31 @@ const TimeLines = ({ zoom, ticks }: { zoom: ZoomWindow; ticks: number[] }) => (
 
 const visibleDeaths = (model: TraceModel, zoom: ZoomWindow) =>
   model.deaths
-    .map((death) => ({ ...death, share: shareOf(death.atNanos, zoom), tone: podTone(death.pod) }))
+    .map((death) => ({ ...death, share: shareOf(death.atNanos, zoom) }))
     .filter(({ share }) => share >= 0 && share <= 1)
 
 const DeathLines = ({ model, zoom }: { model: TraceModel; zoom: ZoomWindow }) => (
   <div className="time-lines deaths" aria-hidden="true">
-    {visibleDeaths(model, zoom).map(({ pod, share, tone }) => (
-      <span key={pod.uid} className={tone} style={{ left: `${share * 100}%` }} />
+    {visibleDeaths(model, zoom).map(({ pod, share, tone, timeUnixNano }) => (
+      <span key={`${pod.uid} ${timeUnixNano}`} className={tone} style={{ left: `${share * 100}%` }} />
     ))}
   </div>
 )
 
 const DeathMarks = ({ model, zoom }: { model: TraceModel; zoom: ZoomWindow }) => {
   const { t, format } = useLocale()
-  const reasonOf = usePodReason()
-  return visibleDeaths(model, zoom).map(({ pod, share, tone, atNanos }) => {
-    const reason = reasonOf(pod)
+  return visibleDeaths(model, zoom).map((death) => {
+    const { pod, share, tone, atNanos, timeUnixNano } = death
+    const reason = death.reason || t('pod.silent')
     return (
       <span
-        key={pod.uid}
+        key={`${pod.uid} ${timeUnixNano}`}
         className={`death-mark ${tone} ${share > 0.5 ? 'to-left' : ''}`}
         style={{ left: `${share * 100}%` }}
         title={t('trace.diedAt', { pod: pod.name, reason, at: format.duration(atNanos) })}
       >
         <Icon name="gone" size={12} />
-        {reason}
+        {`${pod.serviceName || pod.name} ${reason}`}
       </span>
     )
   })

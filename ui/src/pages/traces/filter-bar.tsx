@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
 import type { Choice } from '../../components/choice-filter.tsx'
 import { ChoiceFilter } from '../../components/choice-filter.tsx'
 import { FilterChip } from '../../components/filter-chip.tsx'
@@ -79,16 +80,18 @@ export const ActiveFilters = ({ filters, onChange }: { filters: TracesSearch; on
 const ServiceFilter = ({ filters, onChange }: { filters: TracesSearch; onChange: OnChange }) => {
   const { t, format } = useLocale()
   const { range } = useTimeRange()
-  const services = useQuery(servicesQuery(range))
-  const choices = new Map<string, Choice>()
-  for (const { name, spanCount } of services.data?.services ?? [])
-    choices.set(name, { value: name, label: name, detail: format.compact(spanCount) })
+  const [isOpen, setOpen] = useState(false)
+  const { data, isLoading } = useQuery({ ...servicesQuery(range), enabled: isOpen })
+  const choices = (data?.services ?? []).map(({ name, spanCount }) =>
+    choiceOf(name, format.compact(spanCount)),
+  )
   return (
     <ChoiceFilter
       name={t('filter.service')}
       value={filters.service}
-      choices={[...choices.values()].toSorted((a, b) => a.label.localeCompare(b.label))}
-      isLoading={services.isPending}
+      choices={unique(choices).toSorted((a, b) => a.label.localeCompare(b.label))}
+      isLoading={isLoading}
+      onToggle={setOpen}
       allowsOther
       // Operation, namespace and environment belonged to the service before.
       onChange={(service) =>
@@ -102,21 +105,23 @@ const OperationFilter = ({ filters, onChange }: { filters: TracesSearch; onChang
   const { t, format } = useLocale()
   const { range } = useTimeRange()
   const { service, namespace, environment } = filters
-  const operations = useQuery({
+  const [isOpen, setOpen] = useState(false)
+  const { data, isLoading } = useQuery({
     ...operationsQuery(range, { service: service ?? '', namespace, environment }),
-    enabled: service !== undefined,
+    enabled: isOpen && service !== undefined,
   })
-  const choices = new Map<string, Choice>()
-  for (const { name, spanCount } of operations.data?.operations ?? [])
-    choices.set(name, { value: name, label: name, detail: format.compact(spanCount) })
+  const choices = (data?.operations ?? []).map(({ name, spanCount }) =>
+    choiceOf(name, format.compact(spanCount)),
+  )
   // Without a service there is no list to choose from.
   if (service === undefined && filters.operation === undefined) return null
   return (
     <ChoiceFilter
       name={t('filter.operation')}
       value={filters.operation}
-      choices={[...choices.values()]}
-      isLoading={operations.isPending && service !== undefined}
+      choices={unique(choices)}
+      isLoading={isLoading}
+      onToggle={setOpen}
       allowsOther
       onChange={(operation) => onChange({ operation })}
     />
@@ -129,6 +134,7 @@ const StatusFilter = ({ filters, onChange }: { filters: TracesSearch; onChange: 
     <ChoiceFilter
       name={t('filter.status')}
       value={filters.status}
+      shown={filters.status && t(`status.${filters.status}`)}
       choices={[
         { value: 'error', label: t('status.error') },
         { value: 'ok', label: t('status.ok') },
@@ -142,25 +148,37 @@ const PodFilter = ({ filters, onChange }: { filters: TracesSearch; onChange: OnC
   const { t } = useLocale()
   const { range } = useTimeRange()
   const { service, namespace, environment } = filters
-  const pods = useQuery(podsQuery(range, { service, namespace, environment }))
-  const choices = (pods.data?.pods ?? []).map((pod) => ({
-    value: pod.name,
-    label: pod.name,
-    ...(pod.state === 'gone' ? { detail: t('pods.gone') } : {}),
-  }))
+  const [isOpen, setOpen] = useState(false)
+  const { data, isLoading } = useQuery({
+    ...podsQuery(range, { service, namespace, environment }),
+    enabled: isOpen,
+  })
+  const choices = (data?.pods ?? []).map((pod) =>
+    choiceOf(pod.name, pod.state === 'gone' ? t('pods.gone') : undefined),
+  )
   return (
     <ChoiceFilter
       name={t('filter.pod')}
       value={filters.pod}
-      choices={choices.filter(
-        (choice, index) => choices.findIndex(({ value }) => value === choice.value) === index,
-      )}
-      isLoading={pods.isPending}
+      choices={unique(choices)}
+      isLoading={isLoading}
+      onToggle={setOpen}
       allowsOther
       onChange={(pod) => onChange({ pod })}
     />
   )
 }
+
+const choiceOf = (value: string, detail: string | undefined): Choice => ({
+  value,
+  label: value,
+  ...(detail !== undefined && { detail }),
+})
+
+/** One of each value, the last: names repeat over namespaces, environments and kinds. */
+const unique = (choices: Choice[]): Choice[] => [
+  ...new Map(choices.map((choice) => [choice.value, choice])).values(),
+]
 
 const ScopeChips = ({ filters, onChange }: { filters: TracesSearch; onChange: OnChange }) => {
   const { t } = useLocale()

@@ -1,3 +1,4 @@
+import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useCallback, useMemo } from 'react'
 import type { TraceSummary } from '../../api.ts'
@@ -7,11 +8,10 @@ import type { TooltipText } from '../../charts/tooltip.ts'
 import { ChartView } from '../../components/chart-view.tsx'
 import type { ChartSelection } from '../../components/use-chart-drag.ts'
 import { useLocale } from '../../messages/use-locale.tsx'
+import { traceSampleQuery } from '../../queries.ts'
 import { millisOf } from '../../time/nanos.ts'
 import { absoluteRange, zoomOut } from '../../time/range.ts'
 import { useTimeRange } from '../../time/use-time-range.tsx'
-import { tracesPerSlice } from './slices.ts'
-import { useTraceSample } from './use-trace-sample.ts'
 import { writeDuration, type TracesSearch } from '../../url/screens.ts'
 
 export const TraceScatter = ({
@@ -22,20 +22,21 @@ export const TraceScatter = ({
 }: {
   traces: TraceSummary[]
   filters: TracesSearch
-  /** Older traces exist that were not loaded. */
+  /** Older traces exist that were not loaded: a sample of the whole range is drawn instead. */
   hasMore: boolean
   onChange: (part: TracesSearch & { from?: string; to?: string }) => void
 }) => {
   const { t, format } = useLocale()
   const time = useTimeRange()
   const navigate = useNavigate()
-  const oldestMillis = hasMore
-    ? loaded.reduce((least, trace) => Math.min(least, millisOf(trace.startTimeUnixNano)), Infinity)
-    : undefined
-
-  const sample = useTraceSample({ range: time.range, filters, endMillis: oldestMillis })
-  const traces = useMemo(() => [...loaded, ...sample.traces], [loaded, sample.traces])
-  const [fine, failed, gone] = useMemo(() => splitTraces(traces), [traces])
+  const sample = useQuery({ ...traceSampleQuery(time.range, filters), enabled: hasMore })
+  const sampled = hasMore ? sample.data?.traces : undefined
+  const traces = sampled ?? loaded
+  const oldestMillis =
+    hasMore && !sampled
+      ? loaded.reduce((least, trace) => Math.min(least, millisOf(trace.startTimeUnixNano)), Infinity)
+      : undefined
+  const [fine, failed, podFailed] = useMemo(() => splitTraces(traces), [traces])
 
   const describe = useCallback(
     (trace: TraceSummary): TooltipText => ({
@@ -49,6 +50,15 @@ export const TraceScatter = ({
           : []),
         ...(trace.podsGone > 0
           ? [{ label: t('trace.podsGone'), value: format.integer(trace.podsGone) }]
+          : []),
+        ...(trace.podsFailed > 0
+          ? [
+              {
+                label: t('traces.podsFailed'),
+                value: format.integer(trace.podsFailed),
+                tone: 'error' as const,
+              },
+            ]
           : []),
       ],
       hint: t('chart.clickTrace'),
@@ -66,9 +76,9 @@ export const TraceScatter = ({
         widthPixels,
         notLoadedBeforeMillis: oldestMillis,
         describe,
-        notLoadedLabel: sample.isComplete ? t('chart.sample', { count: tracesPerSlice }) : t('loading'),
+        notLoadedLabel: sample.isError ? t('chart.notLoaded') : t('loading'),
       }),
-    [traces, time.range, format, oldestMillis, describe, sample.isComplete, t],
+    [traces, time.range, format, oldestMillis, describe, sample.isError, t],
   )
 
   const select = ({ x, y }: ChartSelection): void =>
@@ -89,12 +99,21 @@ export const TraceScatter = ({
       <header className="chart-head">
         <h2>{t('traces.chart')}</h2>
         <ScatterLegend />
+        {sampled && (
+          <span className="chart-note" title={t('chart.sampleHint')}>
+            {t('chart.sample', { count: sampled.length })}
+          </span>
+        )}
         <a className="link-button" href="#traces-table">
           {t('chart.asTable')}
         </a>
       </header>
       <ChartView
-        summary={t('traces.chartSummary', { count: traces.length, errors: failed.length, gone: gone.length })}
+        summary={t('traces.chartSummary', {
+          count: traces.length,
+          errors: failed.length,
+          failed: podFailed.length,
+        })}
         heightPixels={200}
         option={option}
         plotInsets={scatterInsets}
@@ -103,7 +122,7 @@ export const TraceScatter = ({
         onSelect={select}
         onZoomOut={() => time.setRange(zoomOut(time.text, time.range, time.nowMillis))}
         onItemClick={({ seriesIndex, dataIndex }) => {
-          const trace = [fine, failed, gone][seriesIndex]?.[dataIndex]
+          const trace = [fine, failed, podFailed][seriesIndex]?.[dataIndex]
           if (trace) void navigate({ to: '/traces/$traceId', params: { traceId: trace.traceId } })
         }}
       />
@@ -127,7 +146,7 @@ const ScatterLegend = () => {
         <svg className="legend-cross" width="9" height="9" viewBox="0 0 10 10" aria-hidden="true">
           <path d="M2 0 5 3 8 0l2 2-3 3 3 3-2 2-3-3-3 3-2-2 3-3-3-3z" />
         </svg>
-        {t('traces.withGonePod')}
+        {t('traces.withFailedPod')}
       </li>
       <li className="legend-hint">{t('chart.dragHint')}</li>
     </ul>

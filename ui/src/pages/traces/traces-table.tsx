@@ -111,14 +111,27 @@ const TraceRow = ({ trace, durationShare }: { trace: TraceSummary; durationShare
         <ServiceDots services={trace.services} />
       </td>
       <td>
-        {trace.podsGone > 0 && (
-          <span className="gone-badge" title={trace.pods.join('\n')}>
-            <Icon name="gone" size={12} />
-            {t('pods.goneCount', { count: trace.podsGone })}
-          </span>
-        )}
+        <PodsBadge trace={trace} />
       </td>
     </tr>
+  )
+}
+
+/** What one has to know of the pods: that one failed, else that some are gone; how many of each is in the title. */
+const PodsBadge = ({ trace }: { trace: TraceSummary }) => {
+  const { t } = useLocale()
+  const { podsGone, podsFailed, pods } = trace
+  if (podsGone === 0) return null
+  const gone = t('pods.goneCount', { count: podsGone })
+  const failed = podsFailed > 0 ? t('pods.failedCount', { count: podsFailed }) : undefined
+  return (
+    <span
+      className={failed ? 'gone-badge failed' : 'gone-badge'}
+      title={[[gone, failed].filter(Boolean).join(', '), ...pods].join('\n')}
+    >
+      <Icon name="gone" size={12} />
+      {failed ?? gone}
+    </span>
   )
 }
 
