@@ -76,7 +76,7 @@ export const startBackend = async (
 
     const writer = createWriter({
       queue,
-      store: createRangeStore(store),
+      store: createRangeStore(store, logger),
       deadLetters: createDeadLetters({ dataDir: values.DATA_DIR, logger }),
       logger,
       selfMetrics,

@@ -1,4 +1,5 @@
 import { messageOf } from '#runtime/errors.ts'
+import { type Logger, silentLogger } from '#runtime/logger.ts'
 import type { Store } from './connection.ts'
 import { type Columns, constantColumn, encodeBlock } from './native-block.ts'
 import type { PhysicalTable } from './physical-tables.ts'
@@ -32,7 +33,8 @@ export interface RangeStore {
   /** @throws when the outcome is not known: the caller asks `hasBlock` before it tries again under the next attempt. */
   insertBlock(identity: RangeIdentity, attempt: number, block: RangeBlock): Promise<void>
   /**
-   * Whether the block is in the store under any attempt. What the engine derives from rows while inserting may be missing
+   * Whether the block is in the store under any attempt. A block is there whole or not at all, so any row of it will do;
+   * another number of rows than the range makes now (its log was damaged meanwhile) is logged. What the engine derives from rows while inserting may be missing
    * after a crash even where the rows are there, so it is derived again.
    */
   hasBlock(identity: RangeIdentity, block: RangeBlock): Promise<boolean>
@@ -40,7 +42,7 @@ export interface RangeStore {
   insertResources(columns: Columns): Promise<void>
 }
 
-export const createRangeStore = (store: Store): RangeStore => {
+export const createRangeStore = (store: Store, logger: Logger = silentLogger): RangeStore => {
   const hasBlock = async (identity: RangeIdentity, block: RangeBlock): Promise<boolean> => {
     const where = rowsOf(identity, block)
     const attempts = await store.query<{ found: string }>(
@@ -49,8 +51,11 @@ export const createRangeStore = (store: Store): RangeStore => {
     if (attempts.length === 0) return false
     // More than one attempt is there when an insert that was given up arrived after all.
     if (!attempts.some(({ found }) => Number(found) === block.rowCount)) {
-      const found = attempts.map((attempt) => attempt.found).join(' and ')
-      throw new Error(`${prefixOf(identity)} has ${found} rows in ${block.table}, expected ${block.rowCount}`)
+      const found = attempts.map((attempt) => Number(attempt.found))
+      logger.error(
+        { ...identity, table: block.table, day: block.day, found, expected: block.rowCount },
+        'a range is in the store with another number of rows than its records make; it is left as it is',
+      )
     }
     await store.command(
       sql`INSERT INTO resource_sightings ${sightings(block.table)} WHERE ${where} GROUP BY tenant, resource_id, day`,

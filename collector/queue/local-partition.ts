@@ -234,6 +234,8 @@ export const openLocalPartition = async (settings: LocalPartitionSettings): Prom
   const bytesBehind = (from: number): number => (from >= durableNext ? 0 : backlog.bytesFrom(from))
 
   const savePosition = async (moved: Position): Promise<void> => {
+    // A writer that was not waited for must not move what may be another process's by now.
+    if (isClosed) throw new Unavailable('the queue is closed')
     await storePosition(positionPath, moved)
     position = moved
     backlog.forgetBefore(moved.next)

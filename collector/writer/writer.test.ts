@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, rmdir } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, rmdir, stat, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -47,6 +47,7 @@ const start = (rangeStore: RangeStore = createRangeStore(store)): Writer => {
     logger,
     selfMetrics,
     gatherMillis: 10,
+    stopMillis: 1000,
   })
   writer.start()
   return writer
@@ -239,6 +240,45 @@ describe('the writer', () => {
     })
     await written()
     expect(await spanNames()).toEqual(['span 1', 'span 2'])
+  })
+
+  it('takes a range that is in the store for written, even when the log lost some of its records', async () => {
+    await append([span(1, nowNanos)])
+    await append([span(2, nowNanos)])
+    start()
+    await written()
+    await writer?.stop()
+    await queue.partition('traces').savePosition({ next: 0, intent: { first: 0, last: 1, attempt: 1 } })
+    await queue.close()
+    const file = join(dataDir, 'queue/otlp_spans/0/00000000000000000000.log')
+    await truncate(file, (await stat(file)).size - 10)
+    queue = await openLocalLog({ dataDir, logger })
+    await append([span(3, nowNanos)])
+    start()
+    await written()
+    expect(await spanNames()).toEqual(['span 1', 'span 2', 'span 3'])
+  })
+
+  it('stops in time while the store does not answer, and writes once afterwards', async () => {
+    const real = createRangeStore(store)
+    const { promise: answer, reject } = Promise.withResolvers<never>()
+    let inserts = 0
+    const hanging: RangeStore = {
+      ...real,
+      insertBlock: async (identity, attempt, block) => {
+        await real.insertBlock(identity, attempt, block)
+        inserts += 1
+        await answer
+      },
+    }
+    await append([span(1, nowNanos)])
+    const running = start(hanging)
+    await expect.poll(() => inserts, { timeout: 5000 }).toBe(1)
+    await running.stop()
+    reject(new Error('connection closed'))
+    start()
+    await written()
+    expect(await spanNames()).toEqual(['span 1'])
   })
 
   it('keeps what it cannot write in the queue when it is stopped', async () => {

@@ -17,6 +17,8 @@ export interface WriterSettings {
   selfMetrics: SelfMetrics
   /** Records wait at most this long to be gathered into one range. */
   gatherMillis?: number
+  /** How long an insert under way may take when the writer stops; the next start asks what became of it. */
+  stopMillis?: number
   /** Bytes of records in one range; a partition with more behind it is written without waiting. */
   rangeBytesMax?: number
 }
@@ -29,6 +31,7 @@ export interface Writer {
 }
 
 const gatherMillisDefault = 400
+const stopMillisDefault = 5000
 const rangeBytesMaxDefault = 16 << 20
 const rangeRecordsMax = 50_000
 const retryMillisMin = 200
@@ -186,7 +189,13 @@ export const createWriter = (settings: WriterSettings): Writer => {
     },
     stop: async () => {
       abort.abort()
-      await Promise.all(loops)
+      const timeout = new AbortController()
+      const tooLong = async (): Promise<void> => {
+        await delay(settings.stopMillis ?? stopMillisDefault, undefined, { signal: timeout.signal })
+        logger.warn('an insert takes too long to wait for; the next start finishes its range')
+      }
+      await Promise.race([Promise.all(loops), tooLong()])
+      timeout.abort()
     },
     failure: () => [...failures].map(([signal, message]) => `${signal}: ${message}`)[0],
   }
