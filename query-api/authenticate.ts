@@ -15,7 +15,8 @@ export const authenticate = (apiTokens: ReadonlyMap<string, string>): Middleware
     const tenant =
       known.length === 0 ? defaultTenant : tenantOf(known, tokenOf(context.req.header('authorization')))
     if (tenant === undefined) {
-      context.header('www-authenticate', 'Bearer, Basic realm="aftertrace", charset="UTF-8"')
+      // Basic alone: of several schemes in one header Chromium sees the first only, and then asks for no password.
+      context.header('www-authenticate', 'Basic realm="aftertrace", charset="UTF-8"')
       return context.json(
         { error: { code: 'unauthorized', message: 'a token of API_TOKENS is needed' } } as const,
         401,

@@ -476,7 +476,9 @@ describe('tenants and tokens', () => {
   it('show a token what its tenant has, and nothing without one', async () => {
     const app = seeded.app({ apiTokens: new Map([['token-of-the-other-tenant', 'other']]) })
     const path = `/api/v1/traces?from=${nowMillis - 300_000}`
-    expect((await app.request(path)).status).toBe(401)
+    const refused = await app.request(path)
+    expect(refused.status).toBe(401)
+    expect(refused.headers.get('www-authenticate')).toBe('Basic realm="aftertrace", charset="UTF-8"')
     expect((await app.request(path, { headers: { authorization: 'Bearer wrong' } })).status).toBe(401)
     const basic = Buffer.from('anybody:token-of-the-other-tenant').toString('base64')
     for (const authorization of ['Bearer token-of-the-other-tenant', `Basic ${basic}`]) {

@@ -14,7 +14,14 @@ export const Failure = ({ what, error, onRetry }: { what: string; error: Error; 
   const { t } = useLocale()
   const isUnreachable = error instanceof ApiError && error.status === 0
   const isBusy = error instanceof ApiError && error.status === 503
-  const reason = isUnreachable ? t('failure.unreachable') : isBusy ? t('failure.busy') : error.message
+  const needsToken = error instanceof ApiError && error.status === 401
+  const reason = isUnreachable
+    ? t('failure.unreachable')
+    : isBusy
+      ? t('failure.busy')
+      : needsToken
+        ? t('failure.token')
+        : error.message
   return (
     <div className="notice failure" role="alert">
       <Icon name="warning" size={20} />

@@ -26,6 +26,8 @@ export const ko = {
   'failure.busy':
     '저장소가 바쁘거나 응답하지 않습니다. 데이터는 대기열에 안전하게 보관되어 있으니 잠시 후 다시 시도하세요.',
   'failure.screen': '화면을 표시하지 못했습니다',
+  'failure.token':
+    '이 서버를 이용하려면 API 토큰이 필요합니다. 다시 시도하여 비밀번호 칸에 토큰을 입력하세요. 사용자 이름은 아무 값이나 괜찮습니다.',
   'failure.unreachable': '서버에 연결할 수 없습니다. 네트워크와 Aftertrace 실행 상태를 확인하세요.',
   'filter.attribute': '속성',
   'filter.clearAll': '필터 모두 지우기',
@@ -108,6 +110,7 @@ export const ko = {
   'pod.aliveText': '실행 중이며 최근 몇 분 안에 신호를 보냈습니다.',
   'pod.allTraces': '이 파드의 모든 트레이스',
   'pod.container': '컨테이너',
+  'pod.containerEnds': '컨테이너 종료 기록',
   'pod.copyUid': '파드 UID 복사',
   'pod.ended': '종료 시각',
   'pod.evidence': '근거',
@@ -240,6 +243,7 @@ export const ko = {
   'trace.openUntilDeath': '종료되지 않은 스팬: 시작하고 {duration} 뒤에 파드가 죽었습니다.',
   'trace.parentMissing': '부모 없음',
   'trace.parentMissingHint': '부모 스팬 {id}을(를) 받지 못했습니다.',
+  'trace.podsAllFailed': '비정상 종료 {count}개',
   'trace.podsGone': '사라진 파드',
   'trace.podsGoneFailed': '{gone}개, 비정상 종료 {failed}개',
   'trace.resize': '이름 열 너비',
