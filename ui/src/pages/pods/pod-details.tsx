@@ -40,6 +40,7 @@ export const PodDetailsPanel = ({ uid, onClose }: { uid: string; onClose: () => 
             </Link>
           </div>
           <Identity pod={details.data.pod} />
+          <ContainerEnds pod={details.data.pod} />
           <PanelSection title={t('pod.lastLogs')} count={details.data.logs.length}>
             <LogLines logs={details.data.logs} />
           </PanelSection>
@@ -82,6 +83,28 @@ const EndOfPod = ({ pod }: { pod: Pod }) => {
         ]}
       />
     </div>
+  )
+}
+
+/** A container that was started again leaves its pod alive: without this list nobody would know that it died. */
+const ContainerEnds = ({ pod }: { pod: Pod }) => {
+  const { t, format } = useLocale()
+  if (pod.containerEnds.length === 0) return null
+  return (
+    <PanelSection title={t('pod.containerEnds')} count={pod.containerEnds.length}>
+      <ul className="trace-list">
+        {pod.containerEnds.toReversed().map((end) => (
+          <li key={`${end.timeUnixNano} ${end.container}`} className="container-end">
+            <span className="log-time">{format.dateTime(millisOf(end.timeUnixNano))}</span>
+            <span className="trace-list-name">{end.container}</span>
+            <span className={end.isFailure ? 'error-text' : undefined}>{end.reason}</span>
+            {end.exitCode !== null && (
+              <span className="number">{t('trace.exitCode', { code: end.exitCode })}</span>
+            )}
+          </li>
+        ))}
+      </ul>
+    </PanelSection>
   )
 }
 

@@ -23,9 +23,11 @@ export const TraceFacts = ({ model }: { model: TraceModel }) => {
           {format.integer(model.errorCount)}
         </Fact>
         <Fact label={t('trace.podsGone')} tone={model.podsFailed > 0 ? 'error' : undefined}>
-          {model.podsFailed > 0
-            ? t('trace.podsGoneFailed', { gone: model.podsGone.length, failed: model.podsFailed })
-            : format.integer(model.podsGone.length)}
+          {model.podsFailed === 0
+            ? format.integer(model.podsGone.length)
+            : model.podsFailed === model.podsGone.length
+              ? t('trace.podsAllFailed', { count: model.podsFailed })
+              : t('trace.podsGoneFailed', { gone: model.podsGone.length, failed: model.podsFailed })}
         </Fact>
         <Fact label={t('trace.started')}>
           <time className="regular">{format.full(startMillis)}</time>

@@ -144,7 +144,7 @@ const Ruler = ({
 /** Whether the label of a tick would lie under the mark of a death, which stands on the side with more room. */
 const isCovered = (tick: number, deaths: number[]): boolean =>
   deaths.some((death) =>
-    death > 0.5 ? tick > death - 0.32 && tick < death + 0.01 : tick > death - 0.07 && tick < death + 0.32,
+    death > 0.5 ? tick > death - 0.28 && tick < death + 0.01 : tick > death - 0.07 && tick < death + 0.28,
   )
 
 const TimeLines = ({ zoom, ticks }: { zoom: ZoomWindow; ticks: number[] }) => (
