@@ -78,7 +78,7 @@ export const getOperations = (range: ResolvedRange, { service, ...scope }: Servi
     ),
   )
 
-/** The API's maximum: the scatter is worth more the further back it reaches. */
+/** The API's maximum: a range with no more traces than this is drawn whole. */
 export const tracePageSize = 500
 
 export const getTraces = (
@@ -94,8 +94,8 @@ export const getTraces = (
     ),
   )
 
-/** Ten of each of the API's sixty intervals: enough to see where traces lie, few enough to draw at once. */
-export const traceSampleSize = 600
+/** Twenty of each of the API's sixty intervals: enough to see where traces lie, few enough to draw at once. */
+const traceSampleSize = 1200
 
 /** Traces spread evenly over the range, for the chart of a range with more traces than a page holds. */
 export const getTraceSample = (
