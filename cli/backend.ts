@@ -56,7 +56,8 @@ export const startBackend = async (
     lifecycle.onStop('self metrics', () => selfMetrics.stop())
     const health = createHealth()
 
-    await mkdir(values.DATA_DIR, { recursive: true })
+    // Telemetry tells much about a system: what is kept here is nobody else's to read.
+    await mkdir(values.DATA_DIR, { recursive: true, mode: 0o700 })
     const store = await openStore(
       values.CLICKHOUSE_URL === undefined
         ? { dataDir: values.DATA_DIR, database: values.CLICKHOUSE_DATABASE }

@@ -72,7 +72,7 @@ export const openStore = (settings: StoreSettings): Promise<Store> =>
 const openEmbedded = async (settings: StoreSettings & { dataDir: string }): Promise<Store> => {
   const dataDir = resolve(settings.dataDir)
   const path = join(dataDir, 'chdb')
-  await mkdir(path, { recursive: true })
+  await mkdir(path, { recursive: true, mode: 0o700 })
   const database = sql.identifier(settings.database)
   const openSession = async (): Promise<ClickHouseClient> => {
     const client = createClient({

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -39,6 +39,10 @@ describe('the schema', () => {
       expect(await columnsOf(table)).toEqual(types)
     },
   )
+
+  it('lies where no other user of the machine can read', async () => {
+    expect((await stat(join(dataDir, 'chdb'))).mode & 0o077).toBe(0)
+  })
 
   it('is left alone by a second migration', async () => {
     expect(await migrate(store)).toEqual({ applied: [] })

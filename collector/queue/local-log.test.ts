@@ -66,6 +66,12 @@ describe('the local log', () => {
     await expect(open()).rejects.toThrow(`in use by process ${process.ppid}`)
   })
 
+  it('is for no other user of the machine to read', async () => {
+    await open({ dataDir: join(dataDir, 'new') })
+    for (const folder of ['new', 'new/queue'])
+      expect((await stat(join(dataDir, folder))).mode & 0o077).toBe(0)
+  })
+
   it('gives back what was appended, in order, with tenant and queue time', async () => {
     await open({ now: () => 1_700_000_000_123 })
     await Promise.all(['a', 'b', 'c'].map((text) => append(text)))

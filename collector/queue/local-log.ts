@@ -28,7 +28,7 @@ const pendingBytesMaxDefault = 256 << 20
  */
 export const openLocalLog = async (settings: LocalLogSettings): Promise<Queue> => {
   const folder = join(settings.dataDir, 'queue')
-  await mkdir(folder, { recursive: true })
+  await mkdir(folder, { recursive: true, mode: 0o700 })
   const release = await claimFolder(folder)
   const syncMillis = settings.selfMetrics?.meter.createHistogram('queue_fsync_duration', {
     description: 'How long making appended records durable took',

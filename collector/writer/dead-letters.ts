@@ -4,6 +4,7 @@ import { messageOf } from '#runtime/errors.ts'
 import type { Logger } from '#runtime/logger.ts'
 import type { Signal } from '#telemetry/otlp/messages.ts'
 import type { QueuedRecord } from '../queue/queue.ts'
+import { syncFolder } from '../queue/segment.ts'
 
 /** Records that cannot be written are set aside as files, with the reason beside them; they never stop the others. */
 export interface DeadLetters {
@@ -27,7 +28,7 @@ export const createDeadLetters = (settings: { dataDir: string; logger: Logger })
     },
     flush: async () => {
       if (waiting.length === 0) return
-      await mkdir(folder, { recursive: true })
+      await mkdir(folder, { recursive: true, mode: 0o700 })
       for (let letter = waiting[0]; letter !== undefined; letter = waiting[0]) {
         const { signal, record, reason } = letter
         const path = join(folder, `${signal}-${record.offset}`)
@@ -38,6 +39,7 @@ export const createDeadLetters = (settings: { dataDir: string; logger: Logger })
         })
         waiting.shift()
       }
+      await syncFolder(folder)
     },
   }
 }
