@@ -1,5 +1,6 @@
 import { type SettingValues, setting } from '#runtime/environment.ts'
 
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 const retentionBounds = { min: '1h', max: '4000d' }
 
 /** Every setting of the program. Names are a contract; see README. */
@@ -8,7 +9,7 @@ export const settings = {
   CLICKHOUSE_URL: setting.url(
     'ClickHouse server to use instead of the embedded store, with user and password',
   ),
-  CLICKHOUSE_DATABASE: setting.text('otel', 'database of all tables'),
+  CLICKHOUSE_DATABASE: setting.identifier('otel', 'database of all tables'),
   OTLP_HTTP_PORT: setting.port(4318, 'OTLP over HTTP'),
   OTLP_GRPC_PORT: setting.port(4317, 'OTLP over gRPC'),
   HTTP_PORT: setting.port(8080, 'API and UI'),
@@ -30,7 +31,7 @@ export const settings = {
   RETENTION_TRACES: setting.durationSeconds('7d', retentionBounds, 'how long spans are kept'),
   RETENTION_LOGS: setting.durationSeconds('7d', retentionBounds, 'how long log records are kept'),
   RETENTION_METRICS: setting.durationSeconds('30d', retentionBounds, 'how long metric points are kept'),
-  LOG_LEVEL: setting.text('info', 'trace, debug, info, warn, error or silent'),
+  LOG_LEVEL: setting.choice('info', logLevels, `how much is logged: ${logLevels.join(', ')}`),
 }
 
 export type ProgramSettings = SettingValues<typeof settings>

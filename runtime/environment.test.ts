@@ -38,13 +38,33 @@ describe('settings from the environment', () => {
     ])
   })
 
+  it('take tokens as generators print them, padding included', () => {
+    const tokens = 'QUJDREVGR0hJSktM==, QUJDREVGR0hJSktN==acme'
+    const { INGEST_TOKENS } = readEnvironment(settings, { INGEST_TOKENS: tokens })
+    expect([...INGEST_TOKENS]).toEqual([
+      ['QUJDREVGR0hJSktM==', 'default'],
+      ['QUJDREVGR0hJSktN=', 'acme'],
+    ])
+  })
+
+  it('name the variable when a word or a name is none that can be used', () => {
+    const names = {
+      LOG_LEVEL: setting.choice('info', ['info', 'warn'], 'how much is logged'),
+      CLICKHOUSE_DATABASE: setting.identifier('otel', 'database of all tables'),
+    }
+    expect(readEnvironment(names, {})).toEqual({ LOG_LEVEL: 'info', CLICKHOUSE_DATABASE: 'otel' })
+    expect(() => readEnvironment(names, { LOG_LEVEL: 'loud', CLICKHOUSE_DATABASE: 'my-db' })).toThrow(
+      /LOG_LEVEL="loud": expected one of info, warn\nCLICKHOUSE_DATABASE="my-db"/,
+    )
+  })
+
   it('that are wrong are told all at once, and secrets among them are not shown', () => {
     const read = () =>
       readEnvironment(settings, {
         HTTP_PORT: '65536',
         RETENTION_TRACES: '7',
         REQUEST_BYTES_MAX: '5000',
-        INGEST_TOKENS: 'hunter2',
+        INGEST_TOKENS: 'a-token-of-16-chars=hunter2!',
         CLICKHOUSE_URL: 'tcp://user:hunter2@host',
       })
     expect(read).toThrow(InvalidSettings)

@@ -55,6 +55,27 @@ export const setting = {
     parse: (text) => text,
   }),
 
+  /** One of a few words. */
+  choice: (fallback: string, choices: readonly string[], purpose: string): Setting<string> => ({
+    purpose,
+    fallback,
+    parse: (text) => {
+      if (!choices.includes(text)) throw new Error(`expected one of ${choices.join(', ')}`)
+      return text
+    },
+  }),
+
+  /** A name that SQL takes unquoted. */
+  identifier: (fallback: string, purpose: string): Setting<string> => ({
+    purpose,
+    fallback,
+    parse: (text) => {
+      if (!/^[a-z_][a-z0-9_]{0,127}$/i.test(text))
+        throw new Error('expected letters, digits and underscores, not beginning with a digit')
+      return text
+    },
+  }),
+
   port: (fallback: number, purpose: string): Setting<number> => ({
     purpose,
     fallback: String(fallback),
@@ -110,25 +131,30 @@ export const setting = {
     },
   }),
 
-  /** Comma-separated `token=tenant`, or just `token` for the tenant `default`. */
+  /** Comma-separated `token=tenant`, or just `token` for the tenant `default`. A token may end in base64's padding. */
   tokens: (purpose: string): Setting<ReadonlyMap<string, string>> => ({
     purpose,
     isSecret: true,
     fallback: '',
     parse: (text) => {
       const tenants = new Map<string, string>()
-      for (const entry of text.split(',').filter((part) => part.trim() !== '')) {
-        const [token = '', tenant = 'default'] = entry.split('=').map((part) => part.trim())
-        if (token.length < 16)
-          throw new Error('expected tokens of at least 16 characters, as token or token=tenant')
-        if (!/^[a-zA-Z0-9_.-]{1,128}$/.test(tenant))
-          throw new Error(`the tenant '${tenant}' has characters that are not allowed`)
+      for (const entry of text.split(',').map((part) => part.trim())) {
+        if (entry === '') continue
+        const [, token = '', tenant = 'default'] = tokenForm.exec(entry) ?? []
+        // Nothing of the entry is told: what looks like a tenant may be part of a token.
+        if (token === '')
+          throw new Error(
+            'expected tokens of at least 16 characters without spaces, as token or token=tenant, tenants of letters, digits, _ . -',
+          )
         tenants.set(token, tenant)
       }
       return tenants
     },
   }),
 }
+
+/** `=` is in a token at its end only, as padding, before the one that separates the tenant. */
+const tokenForm = /^([^\s=]{16,}={0,2})(?: *= *([a-zA-Z0-9_.-]{1,128}))?$/
 
 const secondsOf = (text: string): number | undefined => {
   const match = /^(\d+)([smhdw])$/.exec(text)
