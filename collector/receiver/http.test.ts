@@ -271,7 +271,7 @@ describe('OTLP/HTTP', () => {
     const slow = connect(Number(url.port), url.hostname)
     stops.push(async () => void slow.destroy())
     slow.write(
-      `POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{`,
+      `POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 950\r\n\r\n${' '.repeat(900)}`,
     )
     await expect.poll(() => receiver.counts().bytesInUse, { timeout: 5000 }).toBe(900)
     const answer = await post('traces', ' '.repeat(200), json)
@@ -280,6 +280,21 @@ describe('OTLP/HTTP', () => {
     slow.destroy()
     await expect.poll(() => receiver.counts().bytesInUse, { timeout: 5000 }).toBe(0)
     expect((await post('traces', `{}${' '.repeat(200)}`, json)).status).toBe(200)
+  })
+
+  it('gives no budget to headers that announce a large body', async () => {
+    const { post, httpUrl } = await startReceiver({ bytesInUseMax: 1000, requestBytesMax: 5000 })
+    const url = new URL(httpUrl)
+    const idle = connect(Number(url.port), url.hostname)
+    stops.push(async () => void idle.destroy())
+    const { promise: isHandled, resolve } = Promise.withResolvers<void>()
+    // The server asks for the body once it has taken the request.
+    idle.once('data', () => resolve())
+    idle.write(
+      `POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n`,
+    )
+    await isHandled
+    expect((await post('traces', '{}', json)).status).toBe(200)
   })
 
   it('says 503 while the queue is full', async () => {
