@@ -109,6 +109,7 @@ export const startBackend = async (
       if (failure !== undefined) throw new Error(failure)
     })
 
+    let otlpPorts: { http: number | null; grpc: number | null } = { http: null, grpc: null }
     const api = createQueryApi({
       store,
       health,
@@ -119,6 +120,7 @@ export const startBackend = async (
       uiFolder: fileURLToPath(new URL('../ui/dist', import.meta.url)),
       apiTokens: values.API_TOKENS,
       version,
+      otlpPorts: () => otlpPorts,
       receiverCounts: () => flatCounts(receiver.counts()),
       queueLags: () => signals.map((signal) => ({ signal, ...queue.partition(signal).lag() })),
     })
@@ -126,6 +128,7 @@ export const startBackend = async (
     lifecycle.onStop('query API', () => api.stop())
 
     const { httpUrl, grpcUrl } = await receiver.start()
+    otlpPorts = { http: Number(new URL(httpUrl).port), grpc: Number(new URL(grpcUrl).port) }
     // Last in, first out: senders are turned away before anything that they need is stopped.
     lifecycle.onStop('receiver', () => receiver.stop())
     lifecycle.onStop('readiness', () => health.drain())

@@ -92,9 +92,26 @@ export const summaryAnswer = (
       isError: trace.matched.isError,
     },
     podsGone: gone.length,
-    podsFailed: gone.filter((pod) => pod?.end?.isFailure).length,
+    podsFailed: podKeys.filter((key) => hasFailedNear(pods.get(key), trace)).length,
     pods: [...names].toSorted().slice(0, podNamesPerTraceMax),
   }
+}
+
+/** A pod serves many traces before it fails; its failure is told of those that it may have cut short or followed from. */
+const failureReachNanos = 60_000_000_000n
+
+const hasFailedNear = (pod: StoredPod | undefined, trace: FoundTrace): boolean => {
+  if (pod === undefined) return false
+  const start = BigInt(trace.startTimeUnixNano)
+  // Kubernetes tells the time of an end in whole seconds, rounded down.
+  const earliest = start - 1_000_000_000n
+  const latest = start + BigInt(trace.durationNanos) + failureReachNanos
+  return [...pod.containerEnds, ...(pod.end === null ? [] : [pod.end])].some(
+    ({ isFailure, timeUnixNano }) => {
+      const time = BigInt(timeUnixNano)
+      return isFailure && time >= earliest && time <= latest
+    },
+  )
 }
 
 /** The keys of all pods that took part in these traces. */

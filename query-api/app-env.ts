@@ -32,6 +32,8 @@ export interface StatusParts {
   version: string
   queue: { signal: string; recordsBehind: number; bytes: number; oldestUnwrittenAgeMillis: number }[]
   receiver: Record<string, number>
+  /** Where this process takes OTLP; null where it does not. */
+  otlpPorts: { http: number | null; grpc: number | null }
 }
 
 /** What a file of routes is given. */

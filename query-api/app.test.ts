@@ -3,7 +3,13 @@ import { Unavailable } from '#runtime/errors.ts'
 import { createHealth } from '#runtime/health.ts'
 import { createLogger } from '#runtime/logger.ts'
 import { QueryStopped } from '#storage/connection.ts'
-import { type SeededStore, openSeededStore, secondsAgo, spanId, traceId } from './seeded-store.ts'
+import {
+  type SeededStore,
+  openSeededStore,
+  secondsAgo,
+  spanId,
+  traceId,
+} from '../test/harness/seeded-store.ts'
 
 let seeded: SeededStore
 
@@ -20,6 +26,7 @@ describe('status', () => {
       version: '0.0.0-test',
       queue: [],
       receiver: {},
+      otlpPorts: { http: 4318, grpc: null },
       storage: { kind: 'chdb', database: 'otel' },
       hasData: false,
       lastSeenTimeUnixNano: null,

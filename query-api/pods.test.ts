@@ -9,7 +9,7 @@ import {
   secondsAgo,
   spanId,
   traceId,
-} from './seeded-store.ts'
+} from '../test/harness/seeded-store.ts'
 
 let seeded: SeededStore
 
@@ -275,6 +275,19 @@ describe('one pod', () => {
     expect(body.logs.map((log: { body: string }) => log.body)).toEqual([
       'heap is nearly full',
       'heap is full',
+    ])
+  })
+
+  it('is not told of traces that it served long before it failed', async () => {
+    const { body } = await seeded.get('/api/v1/traces?from=now-1h&pod=uid-cart-oom')
+    const failedById = body.traces.map((trace: { traceId: string; podsGone: number; podsFailed: number }) => [
+      trace.traceId,
+      trace.podsGone,
+      trace.podsFailed,
+    ])
+    expect(failedById).toEqual([
+      [traceId(4), 1, 1],
+      [traceId(3), 1, 0],
     ])
   })
 

@@ -94,7 +94,9 @@ export const traceSummarySchema = z
       isError: z.boolean(),
     }),
     podsGone: count(),
-    podsFailed: count().openapi({ description: 'those of podsGone whose end was a failure' }),
+    podsFailed: count().openapi({
+      description: 'pods of which a container failed while the trace ran, or in the minute after it',
+    }),
     pods: z.array(z.string()),
   })
   .openapi('TraceSummary')

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createHealth } from '#runtime/health.ts'
 import { createLogger } from '#runtime/logger.ts'
 import { createSelfMetrics } from '#runtime/self-metrics.ts'
-import { type SeededStore, openSeededStore } from './seeded-store.ts'
+import { type SeededStore, openSeededStore } from '../test/harness/seeded-store.ts'
 import { type QueryApi, createQueryApi } from './server.ts'
 
 let seeded: SeededStore

@@ -23,15 +23,21 @@ export interface QueryApiOptions extends Omit<AppParts, 'status'> {
   queueLags: () => StatusParts['queue']
   /** What the receiver of this process counted, where it has one. */
   receiverCounts?: () => Record<string, number>
+  otlpPorts?: () => StatusParts['otlpPorts']
 }
 
 const drainMillis = 5000
 
 export const createQueryApi = (options: QueryApiOptions): QueryApi => {
-  const { host, port, logger, version, queueLags, receiverCounts } = options
+  const { host, port, logger, version, queueLags, receiverCounts, otlpPorts } = options
   const app = createApp({
     ...options,
-    status: () => ({ version, queue: queueLags(), receiver: receiverCounts?.() ?? {} }),
+    status: () => ({
+      version,
+      queue: queueLags(),
+      receiver: receiverCounts?.() ?? {},
+      otlpPorts: otlpPorts?.() ?? { http: null, grpc: null },
+    }),
   })
   const isApi = (path: string): boolean => /^\/(?:api|jaeger)(?:\/|$)/.test(path)
   const serveUi = createUiFiles(options.uiFolder)

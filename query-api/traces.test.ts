@@ -9,7 +9,7 @@ import {
   secondsAgo,
   spanId,
   traceId,
-} from './seeded-store.ts'
+} from '../test/harness/seeded-store.ts'
 
 let seeded: SeededStore
 

@@ -29,6 +29,7 @@ const getStatus = createRoute({
         bytes: z.number().int(),
       }),
       receiver: z.record(z.string(), z.number()),
+      otlpPorts: z.object({ http: z.number().int().nullable(), grpc: z.number().int().nullable() }),
       hasData: z.boolean(),
       lastSeenTimeUnixNano: unixNano().nullable(),
     }),

@@ -5,6 +5,8 @@ import { statusQuery } from '../queries.ts'
 import { CopyButton } from './copy-button.tsx'
 
 const pollMillis = 3000
+/** OTLP's own; shown until the backend has said where it listens, or when the receiver is another process. */
+const defaultPorts = { http: 4318, grpc: 4317 }
 
 /** What a fresh installation shows: how to send the first span. The screen fills by itself once something arrives. */
 export const Onboarding = () => {
@@ -15,11 +17,12 @@ export const Onboarding = () => {
   useEffect(() => {
     if (hasData) void queryClient.invalidateQueries()
   }, [hasData, queryClient])
-  const snippets = onboardingSnippets(globalThis.location.hostname)
+  const ports = status.data?.otlpPorts
+  const snippets = onboardingSnippets(globalThis.location.hostname, ports?.http ?? defaultPorts.http)
   return (
     <section className="onboarding" aria-labelledby="onboarding-title">
       <h2 id="onboarding-title">{t('onboarding.title')}</h2>
-      <p>{t('onboarding.text')}</p>
+      <p>{t('onboarding.text', { port: String(ports?.grpc ?? defaultPorts.grpc) })}</p>
       <Step number={1} title={t('onboarding.environment')} code={snippets.environment} />
       <Step number={2} title={t('onboarding.node')} code={snippets.node} />
       <Step number={3} title={t('onboarding.curl')} code={snippets.curl} />
@@ -47,8 +50,11 @@ const Step = ({ number, title, code }: { number: number; title: string; code: st
   </div>
 )
 
-export const onboardingSnippets = (host: string): { environment: string; node: string; curl: string } => {
-  const endpoint = `http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:4318`
+const onboardingSnippets = (
+  host: string,
+  port: number,
+): { environment: string; node: string; curl: string } => {
+  const endpoint = `http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`
   return {
     environment: [
       `export OTEL_EXPORTER_OTLP_ENDPOINT=${endpoint}`,

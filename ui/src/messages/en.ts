@@ -99,7 +99,7 @@ export const en = {
   'onboarding.environment': 'Point your services here',
   'onboarding.node': 'Start a Node.js service with tracing',
   'onboarding.text':
-    'Aftertrace takes traces, logs and metrics over OTLP, from any OpenTelemetry SDK or Collector. gRPC is on port 4317.',
+    'Aftertrace takes traces, logs and metrics over OTLP, from any OpenTelemetry SDK or Collector. gRPC is on port {port}.',
   'onboarding.title': 'Nothing has arrived yet',
   'onboarding.waiting': 'Waiting for the first data. This page will fill by itself.',
   'panel.close': 'Close details',

@@ -102,7 +102,7 @@ export const ko = {
   'onboarding.environment': '서비스의 전송 대상 설정하기',
   'onboarding.node': 'Node.js 서비스를 추적과 함께 시작하기',
   'onboarding.text':
-    'Aftertrace는 모든 OpenTelemetry SDK와 Collector에서 OTLP로 트레이스, 로그, 메트릭을 받습니다. gRPC는 4317번 포트를 사용합니다.',
+    'Aftertrace는 모든 OpenTelemetry SDK와 Collector에서 OTLP로 트레이스, 로그, 메트릭을 받습니다. gRPC는 {port}번 포트를 사용합니다.',
   'onboarding.title': '아직 수신된 데이터가 없습니다',
   'onboarding.waiting': '첫 데이터를 기다리고 있습니다. 도착하면 화면이 자동으로 채워집니다.',
   'panel.close': '상세 정보 닫기',

@@ -1,4 +1,4 @@
-/** For the tests of this folder: an embedded store of its own, and rows by SQL, as the writer would have left them. */
+/** For tests of readers and of the API: an embedded store of its own, and rows by SQL, as the writer would have left them. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,8 +8,8 @@ import { createSelfMetrics } from '#runtime/self-metrics.ts'
 import { type Store, openStore } from '#storage/connection.ts'
 import { migrate } from '#storage/migrate.ts'
 import { type Sql, sql } from '#storage/sql.ts'
-import { createApp } from './app.ts'
-import type { AppParts } from './app-env.ts'
+import { createApp } from '#query-api/app.ts'
+import type { AppParts } from '#query-api/app-env.ts'
 
 /** Tests live at this time: 2026-11-20T12:00:00Z. */
 export const nowMillis = Date.UTC(2026, 10, 20, 12)
@@ -77,7 +77,12 @@ export const openSeededStore = async (): Promise<SeededStore> => {
       selfMetrics,
       logger: silentLogger,
       apiTokens: new Map(),
-      status: () => ({ version: '0.0.0-test', queue: [], receiver: {} }),
+      status: () => ({
+        version: '0.0.0-test',
+        queue: [],
+        receiver: {},
+        otlpPorts: { http: 4318, grpc: null },
+      }),
       now: () => nowMillis,
       ...parts,
     })
