@@ -72,8 +72,9 @@ describe.skipIf('missing' in found)('a person who looks for a dead pod', () => {
     onTestFailed(() => void look('failed-empty'))
     await page.goto(backend.apiUrl)
     await page.getByRole('heading', { name: 'Nothing has arrived yet' }).waitFor()
-    const text = await page.getByRole('main').textContent()
-    expect(text).toContain(`OTEL_EXPORTER_OTLP_ENDPOINT=${backend.otlpHttpUrl}`)
+    await expect
+      .poll(() => page.getByRole('main').textContent(), { timeout: waitMillis })
+      .toContain(`OTEL_EXPORTER_OTLP_ENDPOINT=${backend.otlpHttpUrl}`)
     await look('empty')
   })
 
