@@ -10,8 +10,10 @@ export const addAll = (program: Command, context: CommandContext): void => {
     .action(async () => {
       const values = context.readSettings()
       const logger = context.createLogger(values.LOG_LEVEL)
+      // Before the start, so that a signal which comes while it runs is heard.
+      const stopped = untilStopped()
       const backend = await startBackend(values, logger, context.version)
-      const signal = await untilStopped()
+      const signal = await stopped
       logger.info({ signal }, 'stopping')
       await backend.stop()
       logger.info('stopped')

@@ -104,10 +104,12 @@ export const startBackend = async (
     })
 
     health.addCheck('store', async () => void (await store.query(sql`SELECT 1`, { maxExecutionSeconds: 2 })))
-    health.addCheck('writer', () => {
+    // What cannot be written waits in the queue, so senders are still welcome.
+    const checkWriter = (): void => {
       const failure = writer.failure()
       if (failure !== undefined) throw new Error(failure)
-    })
+    }
+    health.addCheck('writer', checkWriter, { isAdvisory: true })
 
     let otlpPorts: { http: number | null; grpc: number | null } = { http: null, grpc: null }
     const api = createQueryApi({

@@ -10,6 +10,7 @@ export const settings = {
     'ClickHouse server to use instead of the embedded store, with user and password',
   ),
   CLICKHOUSE_DATABASE: setting.identifier('otel', 'database of all tables'),
+  KAFKA_BROKERS: setting.absent('Kafka as the queue: not in this version yet'),
   OTLP_HTTP_PORT: setting.port(4318, 'OTLP over HTTP'),
   OTLP_GRPC_PORT: setting.port(4317, 'OTLP over gRPC'),
   HTTP_PORT: setting.port(8080, 'API and UI'),

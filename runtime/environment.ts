@@ -76,6 +76,16 @@ export const setting = {
     },
   }),
 
+  /** A setting that is known and cannot be used: better refused than ignored. */
+  absent: (purpose: string): Setting<undefined> => ({
+    purpose,
+    fallback: '',
+    parse: (text) => {
+      if (text !== '') throw new Error('this version does not support it; leave it unset')
+      return undefined
+    },
+  }),
+
   port: (fallback: number, purpose: string): Setting<number> => ({
     purpose,
     fallback: String(fallback),

@@ -2,12 +2,15 @@ import { messageOf } from './errors.ts'
 
 export interface HealthReport {
   ok: boolean
-  checks: { name: string; ok: boolean; detail: string }[]
+  checks: { name: string; ok: boolean; isAdvisory: boolean; detail: string }[]
 }
 
-/** Named readiness checks. A check is ready unless it throws; a check that takes longer than its bound has failed. */
+/**
+ * Named readiness checks. A check is ready unless it throws; a check that takes longer than its bound has failed. An
+ * advisory one is told of and does not make the process unready: a receiver that can still queue must be sent to.
+ */
 export interface Health {
-  addCheck(name: string, check: () => Promise<void> | void): void
+  addCheck(name: string, check: () => Promise<void> | void, options?: { isAdvisory?: boolean }): void
   /** After this, `report` fails with "draining", so that load balancers send nothing new. */
   drain(): void
   report(): Promise<HealthReport>
@@ -15,11 +18,17 @@ export interface Health {
 
 const checkTimeoutMillis = 2000
 
+interface Check {
+  name: string
+  isAdvisory: boolean
+  check: () => Promise<void> | void
+}
+
 export const createHealth = (): Health => {
-  const checks = new Map<string, () => Promise<void> | void>()
+  const checks: Check[] = []
   let isDraining = false
 
-  const run = async (name: string, check: () => Promise<void> | void) => {
+  const run = async ({ name, isAdvisory, check }: Check): Promise<HealthReport['checks'][number]> => {
     const { promise: timeout, reject } = Promise.withResolvers<never>()
     const timer = setTimeout(
       () => reject(new Error(`no answer in ${checkTimeoutMillis} ms`)),
@@ -27,25 +36,26 @@ export const createHealth = (): Health => {
     )
     try {
       await Promise.race([check(), timeout])
-      return { name, ok: true, detail: 'ok' }
+      return { name, ok: true, isAdvisory, detail: 'ok' }
     } catch (error) {
-      return { name, ok: false, detail: messageOf(error) }
+      return { name, ok: false, isAdvisory, detail: messageOf(error) }
     } finally {
       clearTimeout(timer)
     }
   }
 
   return {
-    addCheck: (name, check) => {
-      checks.set(name, check)
+    addCheck: (name, check, { isAdvisory = false } = {}) => {
+      checks.push({ name, isAdvisory, check })
     },
     drain: () => {
       isDraining = true
     },
     report: async () => {
-      const results = await Promise.all([...checks].map(([name, check]) => run(name, check)))
-      if (isDraining) results.push({ name: 'draining', ok: false, detail: 'this process is stopping' })
-      return { ok: results.every((result) => result.ok), checks: results }
+      const results = await Promise.all(checks.map((check) => run(check)))
+      if (isDraining)
+        results.push({ name: 'draining', ok: false, isAdvisory: false, detail: 'this process is stopping' })
+      return { ok: results.every(({ ok, isAdvisory }) => ok || isAdvisory), checks: results }
     },
   }
 }
