@@ -40,8 +40,8 @@ export const createLogStore = (store: Store): LogStore => {
     const rows = await store.query<LogRow>(
       sql`
         SELECT toString(toUnixTimestamp64Nano(time)) AS at, severity_number, severity_text, body, event_name,
-          toString(resource_id) AS resource, if(trace_id = toFixedString('', 16), '', lower(hex(trace_id))) AS trace,
-          if(span_id = toFixedString('', 8), '', lower(hex(span_id))) AS span,
+          toString(resource_id) AS resource, lower(hex(trace_id)) AS trace,
+          lower(hex(span_id)) AS span,
           mapKeys(attributes) AS keys, mapValues(attributes) AS texts, attribute_types
         FROM log_records
         WHERE tenant = ${sql.string(scope.tenant)} AND ${where}
