@@ -5,8 +5,12 @@ import type { ExportTraceServiceRequest, KeyValue, ResourceSpans, Span } from '#
  * attributes, about 400 bytes of OTLP a span. Equal seeds make equal corpora, ids included.
  */
 export interface Corpus {
-  /** One export of one pod's spans for each pod that took part in `traceCount` traces starting around this time. */
-  nextExports(traceCount: number, startTimeUnixNano: bigint): ExportTraceServiceRequest[]
+  /** One export for each pod that took part in `traceCount` traces, which start within `spreadNanos` after this time. */
+  nextExports(
+    traceCount: number,
+    startTimeUnixNano: bigint,
+    spreadNanos?: number,
+  ): ExportTraceServiceRequest[]
 }
 
 export const spansPerTrace = 17
@@ -48,10 +52,12 @@ export const createCorpus = (seed: number): Corpus => {
   }
 
   return {
-    nextExports: (traceCount, startTimeUnixNano) => {
+    nextExports: (traceCount, startTimeUnixNano, spreadNanos = 0) => {
       const spansByPod = new Map<number, Span[]>()
       for (let trace = 0; trace < traceCount; trace++) {
-        for (const { podIndex, span } of traceSpans(startTimeUnixNano)) {
+        for (const { podIndex, span } of traceSpans(
+          startTimeUnixNano + BigInt(Math.floor(random() * spreadNanos)),
+        )) {
           const spans = spansByPod.get(podIndex)
           if (spans === undefined) spansByPod.set(podIndex, [span])
           else spans.push(span)
