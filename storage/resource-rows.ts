@@ -48,28 +48,51 @@ export const resourceIdsWhere = ({ tenant }: ReadScope, conditions: readonly Sql
 const idsPerQuery = 5000
 const resourceSeconds = 10
 
-/** The resources with these ids, by id. Ids that are not there are left out. */
+/** A resource is named by a hash of its content, tenant included, so what was read once is never read again. */
+const knownByStore = new WeakMap<Store, Map<string, StoredResource>>()
+const knownMax = 5000
+
+/** The resources with these ids, by id. Ids that are not there are left out. Callers share what they get: read only. */
 export const readResources = async (
   store: Store,
   scope: ReadScope,
   resourceIds: readonly string[],
 ): Promise<Map<string, StoredResource>> => {
+  const known = knownByStore.get(store) ?? new Map<string, StoredResource>()
+  knownByStore.set(store, known)
+  const keyOf = (id: string): string => `${id}/${scope.tenant}`
   const resources = new Map<string, StoredResource>()
-  const ids = [...new Set(resourceIds)]
-  for (let start = 0; start < ids.length; start += idsPerQuery) {
-    const rows = await store.query<ResourceRow>(
-      sql`
-        SELECT toString(resource_id) AS resource, service_name, service_namespace, environment, service_version,
-          ${podKey} AS pod, pod_name, mapKeys(attributes) AS keys, mapValues(attributes) AS texts, attribute_types
-        FROM resources
-        WHERE tenant = ${sql.string(scope.tenant)} AND resource_id IN ${uint64Set(ids.slice(start, start + idsPerQuery))}
-        LIMIT 1 BY resource_id`,
-      limitedTo(scope, resourceSeconds),
-    )
-    for (const row of rows) resources.set(row.resource, resourceOf(row))
+  const unknown: string[] = []
+  for (const id of new Set(resourceIds)) {
+    const resource = known.get(keyOf(id))
+    if (resource === undefined) unknown.push(id)
+    else resources.set(id, resource)
+  }
+  for (let start = 0; start < unknown.length; start += idsPerQuery) {
+    for (const row of await readRows(store, scope, unknown.slice(start, start + idsPerQuery))) {
+      const resource = resourceOf(row)
+      resources.set(row.resource, resource)
+      known.set(keyOf(row.resource), resource)
+    }
+  }
+  // The longest known go first.
+  for (const key of known.keys()) {
+    if (known.size <= knownMax) break
+    known.delete(key)
   }
   return resources
 }
+
+const readRows = (store: Store, scope: ReadScope, ids: readonly string[]): Promise<ResourceRow[]> =>
+  store.query<ResourceRow>(
+    sql`
+      SELECT toString(resource_id) AS resource, service_name, service_namespace, environment, service_version,
+        ${podKey} AS pod, pod_name, mapKeys(attributes) AS keys, mapValues(attributes) AS texts, attribute_types
+      FROM resources
+      WHERE tenant = ${sql.string(scope.tenant)} AND resource_id IN ${uint64Set(ids)}
+      LIMIT 1 BY resource_id`,
+    limitedTo(scope, resourceSeconds),
+  )
 
 interface ResourceRow {
   resource: string
