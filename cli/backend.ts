@@ -16,7 +16,7 @@ import { createRangeStore } from '#storage/range-store.ts'
 import { applyRetention } from '#storage/retention.ts'
 import { sql } from '#storage/sql.ts'
 import { signals } from '#telemetry/otlp/messages.ts'
-import { type ProgramSettings, listenHost } from './settings.ts'
+import { type ProgramSettings, listenHost, storeSettings } from './settings.ts'
 
 /** As one flat list of numbers, such as `acceptedSpans`. */
 const flatCounts = ({
@@ -58,11 +58,7 @@ export const startBackend = async (
 
     // Telemetry tells much about a system: what is kept here is nobody else's to read.
     await mkdir(values.DATA_DIR, { recursive: true, mode: 0o700 })
-    const store = await openStore(
-      values.CLICKHOUSE_URL === undefined
-        ? { dataDir: values.DATA_DIR, database: values.CLICKHOUSE_DATABASE }
-        : { clickhouseUrl: values.CLICKHOUSE_URL, database: values.CLICKHOUSE_DATABASE },
-    )
+    const store = await openStore(storeSettings(values))
     lifecycle.onStop('store', () => store.close())
     const { applied } = await migrate(store)
     if (applied.length > 0) logger.info({ applied }, 'schema migrated')

@@ -1,4 +1,5 @@
 import { type SettingValues, setting } from '#runtime/environment.ts'
+import type { StoreSettings } from '#storage/connection.ts'
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 const retentionBounds = { min: '1h', max: '4000d' }
@@ -41,4 +42,12 @@ export type ProgramSettings = SettingValues<typeof settings>
 export const listenHost = (values: ProgramSettings): string => {
   if (values.LISTEN_HOST !== '') return values.LISTEN_HOST
   return values.INGEST_TOKENS.size > 0 && values.API_TOKENS.size > 0 ? '0.0.0.0' : '127.0.0.1'
+}
+
+/** The server where one is named, else the embedded store. */
+export const storeSettings = (values: ProgramSettings): StoreSettings => {
+  const database = values.CLICKHOUSE_DATABASE
+  return values.CLICKHOUSE_URL === undefined
+    ? { dataDir: values.DATA_DIR, database }
+    : { clickhouseUrl: values.CLICKHOUSE_URL, database }
 }

@@ -34,8 +34,8 @@ export interface RangeStore {
   insertBlock(identity: RangeIdentity, attempt: number, block: RangeBlock): Promise<void>
   /**
    * Whether the block is in the store under any attempt. A block is there whole or not at all, so any row of it will do;
-   * another number of rows than the range makes now (its log was damaged meanwhile) is logged. What the engine derives from rows while inserting may be missing
-   * after a crash even where the rows are there, so it is derived again.
+   * another number of rows than the range makes now (its log was damaged meanwhile) is logged. What the engine derives
+   * from rows while inserting may be missing after a crash even where the rows are there, so it is derived again.
    */
   hasBlock(identity: RangeIdentity, block: RangeBlock): Promise<boolean>
   /** Resource rows may be written again without harm: the last one counts. */

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { seededRandom } from '../test/harness/seeded-random.ts'
 import { type Store, openStore } from './connection.ts'
 import { type Sql, sql } from './sql.ts'
 
@@ -16,14 +17,6 @@ afterAll(async () => {
   await store.close()
   await rm(dataDir, { recursive: true, force: true })
 })
-
-/** A small seeded generator (mulberry32), so that a failing run can be repeated. */
-const seeded = (seed: number) => () => {
-  seed = (seed + 0x6d2b79f5) | 0
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-}
 
 const hostilePieces = [
   "'",
@@ -54,7 +47,7 @@ const hostilePieces = [
 
 describe('the SQL template', () => {
   it('carries hostile texts into the engine as they are', async () => {
-    const random = seeded(20_261_121)
+    const random = seededRandom(20_261_121)
     const texts = Array.from({ length: 400 }, () =>
       Array.from(
         { length: 1 + Math.floor(random() * 8) },

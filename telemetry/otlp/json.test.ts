@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { seededIntegers } from '../../test/harness/seeded-random.ts'
 import { OtlpDecodeError } from './decode-error.ts'
 import { quoteLongIntegers } from './json-integers.ts'
 import { decodeExportRequestJson, encodeExportRequestJson } from './json.ts'
@@ -152,11 +153,7 @@ describe('decodeExportRequestJson', () => {
 
   it.each(signals)('survives thousands of damaged %s requests with nothing but OtlpDecodeError', (signal) => {
     const original = Buffer.from(JSON.stringify(JSON.parse(fixture(signal))))
-    let state = 7
-    const random = (below: number): number => {
-      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-      return Math.floor((state / 2 ** 32) * below)
-    }
+    const random = seededIntegers(7)
     const replacements = [
       '{',
       '}',

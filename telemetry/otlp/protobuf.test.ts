@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { seededIntegers } from '../../test/harness/seeded-random.ts'
 import { OtlpDecodeError } from './decode-error.ts'
 import { decodeExportRequestJson, encodeExportRequestJson } from './json.ts'
 import { type Signal, signals } from './messages.ts'
@@ -203,7 +204,7 @@ describe('decodeExportRequest', () => {
 
   it.each(signals)('survives thousands of damaged %s requests with nothing but OtlpDecodeError', (signal) => {
     const original = encodeExportRequest(signal, decodeExportRequestJson(signal, fixture(signal)))
-    const random = seededRandom(20_261_101)
+    const random = seededIntegers(20_261_101)
     let refused = 0
     for (let round = 0; round < 3000; round++) {
       const bytes = damage(original, random)
@@ -217,14 +218,6 @@ describe('decodeExportRequest', () => {
     expect(refused).toBeGreaterThan(300)
   })
 })
-
-const seededRandom = (seed: number) => {
-  let state = seed
-  return (below: number): number => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
-}
 
 const damage = (original: Uint8Array, random: (below: number) => number): Uint8Array => {
   const bytes = new Uint8Array(original)

@@ -1,3 +1,4 @@
+import { seededRandom } from '../harness/seeded-random.ts'
 import type { ExportTraceServiceRequest, KeyValue, ResourceSpans, Span } from '#telemetry/otlp/messages.ts'
 
 /**
@@ -180,12 +181,4 @@ const randomBytes = (random: () => number, length: number): Uint8Array => {
   const bytes = new Uint8Array(length)
   for (let index = 0; index < length; index++) bytes[index] = Math.floor(random() * 256)
   return bytes
-}
-
-/** Mulberry32, a small generator of numbers from 0 to 1 (T. Ettinger, public domain). */
-const seededRandom = (seed: number) => (): number => {
-  seed = (seed + 0x6d2b79f5) | 0
-  let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-  return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
 }
