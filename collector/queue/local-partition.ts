@@ -62,6 +62,8 @@ export const openLocalPartition = async (settings: LocalPartitionSettings): Prom
   const segments = await listSegments(settings.folder)
   const backlog = createBacklog()
   let nextOffset = await recover(segments, { recentExports, backlog, logger, position })
+  /** Records before this one are on disk for good; those from here to `nextOffset` are pending. */
+  let durableNext = nextOffset
 
   let active: { segment: Segment; file: FileHandle } | undefined
   let pending: Pending[] = []
@@ -76,7 +78,7 @@ export const openLocalPartition = async (settings: LocalPartitionSettings): Prom
     await active?.file.close()
     active = undefined
     const last = segments.at(-1)
-    const firstOffset = durableEnd()
+    const firstOffset = durableNext
     const segment =
       last !== undefined && (last.durableBytes < settings.segmentBytes || last.firstOffset === firstOffset)
         ? last
@@ -91,36 +93,39 @@ export const openLocalPartition = async (settings: LocalPartitionSettings): Prom
     return active
   }
 
-  let durableNext = nextOffset
-  const durableEnd = (): number => durableNext
-
   const flush = async (): Promise<void> => {
-    while (pending.length > 0) {
-      const batch = pending
-      const batchBytes = pendingBytes
-      pending = []
-      pendingBytes = 0
-      try {
-        const { segment, file } = await openSegment()
-        const startedAt = performance.now()
-        await writeAll(
-          file,
-          batch.flatMap((entry) => entry.pieces),
-        )
-        await file.datasync()
-        settings.onSync?.(performance.now() - startedAt, batch.length)
-        segment.durableBytes += batchBytes
-        durableNext += batch.length
-        backlog.add({
-          offset: durableNext - batch.length,
-          queuedAtMillis: batch[0]?.queuedAtMillis ?? 0,
-          byteCount: batchBytes,
-        })
-        for (const entry of batch) entry.done.resolve()
-        for (const wake of arrivals) wake()
-      } catch (error) {
-        await abandon(batch, error)
-      }
+    try {
+      for (let batch = pending; batch.length > 0; batch = pending) await flushBatch(batch)
+    } finally {
+      // In the same breath as the loop's last look: a record that comes later begins a flush of its own.
+      flushing = undefined
+    }
+  }
+
+  const flushBatch = async (batch: readonly Pending[]): Promise<void> => {
+    const batchBytes = pendingBytes
+    pending = []
+    pendingBytes = 0
+    try {
+      const { segment, file } = await openSegment()
+      const startedAt = performance.now()
+      await writeAll(
+        file,
+        batch.flatMap((entry) => entry.pieces),
+      )
+      await file.datasync()
+      settings.onSync?.(performance.now() - startedAt, batch.length)
+      segment.durableBytes += batchBytes
+      backlog.add({
+        offset: durableNext,
+        queuedAtMillis: batch[0]?.queuedAtMillis ?? 0,
+        byteCount: batchBytes,
+      })
+      durableNext += batch.length
+      for (const entry of batch) entry.done.resolve()
+      for (const wake of arrivals) wake()
+    } catch (error) {
+      await abandon(batch, error)
     }
   }
 
@@ -168,9 +173,7 @@ export const openLocalPartition = async (settings: LocalPartitionSettings): Prom
     pending.push({ pieces, byteCount, queuedAtMillis, done })
     pendingBytes += byteCount
     if (contentHash !== '') recentExports.add(contentHash, queuedAtMillis, done.promise)
-    flushing ??= flush().finally(() => {
-      flushing = undefined
-    })
+    flushing ??= flush()
     await done.promise
     return 'appended'
   }
