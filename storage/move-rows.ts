@@ -1,0 +1,336 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Unavailable, messageOf } from '#runtime/errors.ts'
+import type { Store } from './connection.ts'
+import { type MigrationContext, type MigrationStep, type MoveSize, hasTable } from './migration.ts'
+import { type Sql, sql } from './sql.ts'
+
+/** A table whose rows are to lie in another way: another order, other columns, other indexes. */
+export interface RowMove {
+  table: string
+  /** `CREATE TABLE ${name} (...) ENGINE = ...`, partitioned as the table is now. */
+  create: (name: Sql) => Sql
+  /**
+   * What fills a column of the new table, over the columns of the old. Without an entry it is the old column of that
+   * name; a column that is new and has a DEFAULT may be left to it.
+   */
+  columns?: Readonly<Record<string, Sql>>
+  /** How many times as large the rows may become; for the check of disk space only. */
+  growth?: number
+}
+
+const growthDefault = 1.5
+/** A statement copies at most so many rows: short enough for any time limit on its way, and between two the lock is checked. */
+const rowsPerStatementMax = 1_000_000
+/** A copy that does not hold the rows it should (parts were merged away under it) is made again so many times. */
+const copyAttemptsMax = 3
+const insertsEndMillisMax = 60_000
+const pollMillis = 100
+
+/**
+ * Moves a table's rows into a new table, partition by partition, newest first, so that a kill at any instant neither loses
+ * nor doubles a row:
+ *
+ *     spans -> spans_before_3          set aside; from here on nothing can write to it
+ *     spans_after_3                    created as it is to be
+ *     for each partition               copied into spans_staging_3_TERM, put into spans_after_3 by REPLACE PARTITION,
+ *                                      recorded, dropped from spans_before_3
+ *     spans_after_3 -> spans           once spans_before_3 is empty and dropped
+ *
+ * REPLACE PARTITION comes to the same end however often it is repeated, also after a kill between two of its parts. Dropping
+ * a partition is not atomic on disk: what is left of one that is recorded as moved is dropped, not copied. While
+ * rows move there is no table of the name, so a writer of another version fails and keeps its records, instead of
+ * adding to a day that is about to be replaced or asking half a table for its range.
+ *
+ * A materialised view follows the table that is set aside and is not run by moved partitions: it is dropped in a step
+ * before and created in a step after.
+ */
+export const moveRows = (move: RowMove): MigrationStep => ({
+  name: `move the rows of ${move.table}`,
+  run: async (context) => {
+    const names = namesOf(move.table, context)
+    await dropStaging(context, names)
+    if (!(await context.journal.has(emptied))) {
+      await setAside(context, move.table, names)
+      if (!(await hasTable(context.store, names.after)))
+        await context.store.command(move.create(sql.identifier(names.after)))
+      await movePartitions(context, move, names)
+      await refuseRowsLeft(context.store, names.before)
+      await context.journal.write(emptied)
+    }
+    await context.store.command(sql`DROP TABLE IF EXISTS ${sql.identifier(names.before)}`)
+    if (await hasTable(context.store, names.after)) await rename(context.store, names.after, move.table)
+  },
+  size: (context) => sizeOf(move, context),
+})
+
+/** The mark after which the old table holds nothing and only names are left to change. */
+const emptied = 'emptied'
+
+/** A server refuses to drop what is large, unless it is told that this is meant. */
+const anySize = sql`SETTINGS max_table_size_to_drop = 0`
+
+interface Names {
+  before: string
+  after: string
+  stagingPrefix: string
+  staging: string
+}
+
+const namesOf = (table: string, { version, term }: { version: number; term: number }): Names => ({
+  before: `${table}_before_${version}`,
+  after: `${table}_after_${version}`,
+  stagingPrefix: `${table}_staging_${version}_`,
+  staging: `${table}_staging_${version}_${term}`,
+})
+
+/** What another attempt left. SYNC waits for statements that still use it. */
+const dropStaging = async ({ store }: MigrationContext, { stagingPrefix }: Names): Promise<void> => {
+  const tables = await store.query<{ name: string }>(
+    sql`SELECT name FROM system.tables WHERE database = ${sql.string(store.database)} AND startsWith(name, ${sql.string(stagingPrefix)})`,
+  )
+  for (const { name } of tables)
+    await store.command(sql`DROP TABLE IF EXISTS ${sql.identifier(name)} SYNC ${anySize}`)
+}
+
+const setAside = async ({ store }: MigrationContext, table: string, { before }: Names): Promise<void> => {
+  if (!(await hasTable(store, before))) {
+    await refuseMaterializedViews(store, table)
+    await rename(store, table, before)
+  }
+  await untilInsertsEnd(store, table)
+}
+
+const refuseMaterializedViews = async (store: Store, table: string): Promise<void> => {
+  const [row] = await store.query<{ views: string[] }>(
+    sql`SELECT dependencies_table AS views FROM system.tables WHERE database = ${sql.string(store.database)} AND name = ${sql.string(table)}`,
+  )
+  if (row !== undefined && row.views.length > 0)
+    throw new Error(
+      `materialized views read from ${table} (${row.views.join(', ')}); a step before has to drop them`,
+    )
+}
+
+/** An insert that began before the table was set aside still ends in it. */
+const untilInsertsEnd = async (store: Store, table: string): Promise<void> => {
+  const deadline = performance.now() + insertsEndMillisMax
+  for (;;) {
+    const running = await store.query<{ query: string }>(sql`
+      SELECT query FROM system.processes WHERE query_kind = 'Insert' AND current_database = ${sql.string(store.database)}
+        AND position(query, ${sql.string(table)}) > 0`)
+    if (running.length === 0) return
+    if (performance.now() > deadline)
+      throw new Unavailable(`an insert into ${table} does not end: ${running[0]?.query.slice(0, 200)}`)
+    await delay(pollMillis)
+  }
+}
+
+interface Partition {
+  id: string
+  rowCount: number
+}
+
+const movePartitions = async (context: MigrationContext, move: RowMove, names: Names): Promise<void> => {
+  const { store, journal } = context
+  const partitions = await partitionsOf(store, names.before)
+  if (partitions.length === 0) return
+  await stopMerges(context, names.before)
+  const staging = sql.identifier(names.staging)
+  await store.command(sql`CREATE TABLE ${staging} AS ${sql.identifier(names.after)}`)
+  const copy = await copyStatement(store, move, names)
+  const progress = {
+    table: move.table,
+    partitionsDone: 0,
+    partitionsTotal: partitions.length,
+    rowsDone: 0,
+    rowsTotal: partitions.reduce((sum, { rowCount }) => sum + rowCount, 0),
+  }
+  for (const { id } of partitions) {
+    const partition = sql`PARTITION ID ${sql.string(id)}`
+    const mark = `partition ${id}`
+    if (!(await journal.has(mark))) {
+      const rowsBefore = progress.rowsDone
+      const rowCount = await copyPartition(context, { id, names, copy }, (rowsCopied) =>
+        context.report({ ...progress, rowsDone: rowsBefore + rowsCopied }),
+      )
+      const after = sql.identifier(names.after)
+      await store.command(sql`ALTER TABLE ${after} REPLACE ${partition} FROM ${staging}`)
+      await expectRows(store, names.after, id, rowCount)
+      await journal.write(mark, rowCount)
+      progress.rowsDone += rowCount
+    }
+    await store.command(
+      sql`ALTER TABLE ${sql.identifier(names.before)} DROP ${partition} SETTINGS max_partition_size_to_drop = 0`,
+    )
+    progress.partitionsDone += 1
+    context.report(progress)
+  }
+  await store.command(sql`DROP TABLE ${staging} SYNC ${anySize}`)
+}
+
+/** Newest first: the ids of days sort as the days do. */
+const partitionsOf = async (store: Store, table: string): Promise<Partition[]> => {
+  const rows = await store.query<{ id: string; row_count: string }>(sql`
+    SELECT partition_id AS id, toString(sum(rows)) AS row_count FROM system.parts
+    WHERE active AND rows > 0 AND database = ${sql.string(store.database)} AND table = ${sql.string(table)}
+    GROUP BY id ORDER BY id DESC`)
+  return rows.map(({ id, row_count }) => ({ id, rowCount: Number(row_count) }))
+}
+
+/** Rows are read part by part, so parts had better stay. Where this is not allowed, the count of rows tells. */
+const stopMerges = async ({ store, logger }: MigrationContext, table: string): Promise<void> => {
+  try {
+    await store.command(sql`SYSTEM STOP MERGES ${sql.identifier(table)}`)
+  } catch (error) {
+    if (await hasTable(store, table)) logger.warn(`cannot stop merges of ${table}: ${messageOf(error)}`)
+    else throw error
+  }
+}
+
+/** Fills the staging table with one partition and gives its number of rows. */
+const copyPartition = async (
+  context: MigrationContext,
+  { id, names, copy }: { id: string; names: Names; copy: (rows: Sql) => Sql },
+  report: (rowsCopied: number) => void,
+): Promise<number> => {
+  const { store } = context
+  for (let attempt = 1; ; attempt++) {
+    await store.command(sql`TRUNCATE TABLE ${sql.identifier(names.staging)} ${anySize}`)
+    const rowCount = await countRows(store, names.before, id)
+    let rowsCopied = 0
+    for (const { name, rows } of await partsOf(store, names.before, id)) {
+      for (let offset = 0; offset < rows; offset += rowsPerStatementMax) {
+        const end = offset + rowsPerStatementMax
+        await store.command(
+          copy(
+            sql`_part = ${sql.string(name)} AND _part_offset >= ${sql.uint64(offset)} AND _part_offset < ${sql.uint64(end)}`,
+          ),
+        )
+        rowsCopied += Math.min(rowsPerStatementMax, rows - offset)
+        report(rowsCopied)
+      }
+    }
+    await expectOnly(store, names.staging, id)
+    try {
+      await expectRows(store, names.staging, id, rowCount)
+      return rowCount
+    } catch (error) {
+      if (attempt === copyAttemptsMax) throw error
+      context.logger.warn(`copying partition ${id} again: ${messageOf(error)}`)
+    }
+  }
+}
+
+const partsOf = async (
+  store: Store,
+  table: string,
+  partitionId: string,
+): Promise<{ name: string; rows: number }[]> => {
+  const parts = await store.query<{ name: string; row_count: string }>(sql`
+    SELECT name, toString(rows) AS row_count FROM system.parts
+    WHERE active AND rows > 0 AND database = ${sql.string(store.database)} AND table = ${sql.string(table)}
+      AND partition_id = ${sql.string(partitionId)} ORDER BY name`)
+  return parts.map(({ name, row_count }) => ({ name, rows: Number(row_count) }))
+}
+
+const countRows = async (store: Store, table: string, partitionId: string): Promise<number> => {
+  const [row] = await store.query<{ row_count: string }>(
+    sql`SELECT toString(count()) AS row_count FROM ${sql.identifier(table)} WHERE _partition_id = ${sql.string(partitionId)}`,
+  )
+  return Number(row?.row_count ?? 0)
+}
+
+/** An engine that merges rows into one (Replacing, Aggregating) may have done so already: it can only have fewer. */
+const expectRows = async (
+  store: Store,
+  table: string,
+  partitionId: string,
+  rowCount: number,
+): Promise<void> => {
+  const [row] = await store.query<{ engine: string }>(
+    sql`SELECT engine FROM system.tables WHERE database = ${sql.string(store.database)} AND name = ${sql.string(table)}`,
+  )
+  const found = await countRows(store, table, partitionId)
+  const isWhole = row?.engine === 'MergeTree' ? found === rowCount : found <= rowCount && found > 0
+  if (!isWhole) throw new Error(`${table} has ${found} rows of partition ${partitionId}, not ${rowCount}`)
+}
+
+const expectOnly = async (store: Store, table: string, partitionId: string): Promise<void> => {
+  const others = (await partitionsOf(store, table)).filter(({ id }) => id !== partitionId)
+  if (others.length > 0)
+    throw new Error(
+      `rows of partition ${partitionId} went to ${others[0]?.id}: partition the new table as the old`,
+    )
+}
+
+/** INSERT ... SELECT of the rows that a condition chooses. */
+const copyStatement = async (store: Store, move: RowMove, names: Names): Promise<(rows: Sql) => Sql> => {
+  const [oldColumns, newColumns] = [await columnsOf(store, names.before), await columnsOf(store, names.after)]
+  const oldNames = new Set(oldColumns.map(({ name }) => name))
+  const filled = newColumns
+    .filter(({ kind }) => kind === '' || kind === 'DEFAULT')
+    .flatMap(({ name, kind }) => {
+      const own = move.columns?.[name]
+      if (own !== undefined) return [{ name, value: own }]
+      if (oldNames.has(name)) return [{ name, value: sql.identifier(name) }]
+      if (kind === 'DEFAULT') return []
+      throw new Error(`the move of ${move.table} does not say what fills the new column ${name}`)
+    })
+  const unknown = Object.keys(move.columns ?? {}).filter(
+    (name) => !filled.some((column) => column.name === name),
+  )
+  if (unknown.length > 0)
+    throw new Error(`the move of ${move.table} fills columns that are not there: ${unknown.join(', ')}`)
+  const list = (parts: readonly Sql[]): Sql => sql.join(parts, sql`, `)
+  const columns = list(filled.map(({ name }) => sql.identifier(name)))
+  const values = list(filled.map(({ value }) => value))
+  // Rows are only brought over: no engine may merge them on the way, and a repeated insert is not a duplicate.
+  return (rows) =>
+    sql`INSERT INTO ${sql.identifier(names.staging)} (${columns}) SELECT ${values} FROM ${sql.identifier(names.before)} WHERE ${rows} SETTINGS optimize_on_insert = 0, insert_deduplicate = 0, max_execution_time = 0`
+}
+
+const columnsOf = (store: Store, table: string): Promise<{ name: string; kind: string }[]> =>
+  store.query(
+    sql`SELECT name, default_kind AS kind FROM system.columns WHERE database = ${sql.string(store.database)} AND table = ${sql.string(table)} ORDER BY position`,
+  )
+
+const refuseRowsLeft = async (store: Store, table: string): Promise<void> => {
+  const left = await partitionsOf(store, table)
+  if (left.length > 0)
+    throw new Error(
+      `${table} still has rows in ${left.map(({ id }) => id).join(', ')}; start again to move them`,
+    )
+}
+
+const rename = (store: Store, from: string, to: string): Promise<void> =>
+  store.command(sql`RENAME TABLE ${sql.identifier(from)} TO ${sql.identifier(to)}`)
+
+const sizeOf = async (
+  move: RowMove,
+  { store, version }: Pick<MigrationContext, 'store' | 'version'>,
+): Promise<MoveSize> => {
+  const { before } = namesOf(move.table, { version, term: 0 })
+  const source = (await hasTable(store, before)) ? before : move.table
+  const [row] = await store.query<
+    Record<'partition_count' | 'row_count' | 'byte_count' | 'largest', string>
+  >(sql`
+    SELECT toString(count()) AS partition_count, toString(sum(partition_rows)) AS row_count,
+      toString(sum(partition_bytes)) AS byte_count, toString(max(partition_bytes)) AS largest
+    FROM (SELECT sum(rows) AS partition_rows, sum(bytes_on_disk) AS partition_bytes FROM system.parts
+      WHERE active AND rows > 0 AND database = ${sql.string(store.database)} AND table = ${sql.string(source)}
+      GROUP BY partition_id)`)
+  const [disk] = await store.query<{ free: string }>(sql`
+    SELECT toString(sum(unreserved_space)) AS free FROM system.disks WHERE name IN
+      (SELECT disk_name FROM system.parts WHERE active AND database = ${sql.string(store.database)} AND table = ${sql.string(source)})`)
+  const growth = move.growth ?? growthDefault
+  const byteCount = Number(row?.byte_count ?? 0)
+  return {
+    table: move.table,
+    partitionCount: Number(row?.partition_count ?? 0),
+    rowCount: Number(row?.row_count ?? 0),
+    byteCount,
+    // One partition lies twice while it moves, and the copy once more while it merges.
+    bytesForCopy: Math.ceil(2 * growth * Number(row?.largest ?? 0)),
+    bytesForGrowth: Math.ceil(Math.max(0, growth - 1) * byteCount),
+    bytesFree: Number(disk?.free ?? 0),
+  }
+}
