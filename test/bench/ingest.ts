@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
 import { startBackendProcess } from '../harness/backend.ts'
-import { createCorpus, spansPerTrace } from './corpus.ts'
+import { createCorpus, spansOf, spansPerTrace } from './corpus.ts'
 import { processUsage } from './process-usage.ts'
 
 /**
@@ -104,7 +104,7 @@ try {
     if (dueAt > performance.now()) await delay(dueAt - performance.now())
     const traceCount = Math.max(1, Math.round((rate * tickMillis) / 1000 / spansPerTrace))
     for (const exported of corpus.nextExports(traceCount, BigInt(Date.now()) * 1_000_000n)) {
-      const spans = exported.resourceSpans[0]?.scopeSpans[0]?.spans ?? []
+      const spans = spansOf(exported)
       send(encodeExportRequest('traces', exported), spans.length)
       if (performance.now() < nextProbeAt) continue
       nextProbeAt = performance.now() + probeIntervalMillis

@@ -12,7 +12,7 @@ import { createRangeStore } from '#storage/range-store.ts'
 import { sql } from '#storage/sql.ts'
 import { createTraceStore } from '#storage/trace-store.ts'
 import { encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
-import { createCorpus, spansPerTrace } from './corpus.ts'
+import { createCorpus, oneInThousand, serviceNames, spansPerTrace } from './corpus.ts'
 import { exporterTracesColumns, exporterTracesTable } from './exporter-schema.ts'
 
 /**
@@ -144,7 +144,6 @@ try {
     )
   const hour = { fromNanos: newestUnixNano - 3_600_000_000_000n, toNanos: newestUnixNano }
   const day = { fromNanos: newestUnixNano - spanNanos, toNanos: newestUnixNano }
-  const services = Array.from({ length: 20 }, (_, index) => `service-${String(index).padStart(2, '0')}`)
   for (const [name, range] of [
     ['an hour', hour],
     ['the whole time', day],
@@ -152,20 +151,20 @@ try {
     print(
       `newest 20 traces of a service with errors, ${name}`,
       await timed(
-        services.map(
+        serviceNames.map(
           (service) => () =>
             traces.searchTraces(scope, { range, filters: { service, status: 'error' }, limit: 20 }),
         ),
       ),
     )
     print(
-      `newest 20 traces by an attribute (1 in 5000), ${name}`,
+      `newest 20 traces by an attribute (1 in 1000 spans), ${name}`,
       await timed(
-        services.map(
+        serviceNames.map(
           (_service, index) => () =>
             traces.searchTraces(scope, {
               range,
-              filters: { attributes: [{ key: 'url.path', value: `/api/products/${index * 31}` }] },
+              filters: { attributes: [{ key: oneInThousand.key, value: oneInThousand.value(index * 31) }] },
               limit: 20,
             }),
         ),

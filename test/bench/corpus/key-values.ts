@@ -1,0 +1,4 @@
+import type { KeyValue } from '#telemetry/otlp/messages.ts'
+
+export const text = (key: string, value: string): KeyValue => ({ key, value: { stringValue: value } })
+export const integer = (key: string, value: number): KeyValue => ({ key, value: { intValue: BigInt(value) } })
