@@ -660,14 +660,17 @@ const readers: readonly (readonly [reader: string, queries: ReaderQuery[], answe
 describe.each(readers)(
   'what %s asks the exporter’s tables is answered by the views',
   (_reader, queries, answers) => {
-    for (const { screen, sql: statement } of queries) {
-      it(screen, { fails: unanswered.has(screen) }, async () => {
-        const answer = answers[screen]
-        if (answer === undefined) throw new Error(`no answer is expected for '${screen}'`)
-        const rows = (await pipeline.store.query<Row>(statement)).map((row) => rounded(row))
-        expectAnswer(rows, answer)
-      })
-    }
+    const isAnswered = ({ screen }: ReaderQuery): boolean => !unanswered.has(screen)
+
+    it.each(queries.filter(isAnswered))('$screen', async (query) => {
+      expect(answers).toHaveProperty([query.screen])
+      await ask(query, answers[query.screen] ?? [])
+    })
+
+    it.fails.each(queries.filter((query) => !isAnswered(query)))('not yet: $screen', async (query) => {
+      expect(answers).toHaveProperty([query.screen])
+      await ask(query, answers[query.screen] ?? [])
+    })
 
     it('and no answer is expected without its statement', () => {
       expect(new Set(Object.keys(answers))).toEqual(new Set(queries.map(({ screen }) => screen)))
@@ -675,7 +678,8 @@ describe.each(readers)(
   },
 )
 
-const expectAnswer = (rows: Row[], answer: Answer): void => {
+const ask = async ({ sql: statement }: ReaderQuery, answer: Answer): Promise<void> => {
+  const rows = (await pipeline.store.query<Row>(statement)).map((row) => rounded(row))
   if (typeof answer === 'function') answer(rows)
   else expect(rows).toEqual(answer)
 }
