@@ -46,7 +46,7 @@ export const stackTrace = (
   { type, message }: Failure,
   random: RandomStream,
 ): string => {
-  const frames = Array.from({ length: 4 + random.below(6) }, (_, depth) => {
+  const frames = Array.from({ length: 3 + random.below(6) }, (_, depth) => {
     const name =
       depth === 0
         ? target.replaceAll(/\W+/g, '_')

@@ -21,24 +21,37 @@ export const oneInTen: KnownAttribute = {
 export const oneInThousand: KnownAttribute = {
   key: 'app.store.id',
   valueCount: 1000,
-  value: (index) => `store-${1000 + index * 7}`,
+  value: (index) => codeOf(index, 2),
 }
 
 /** Each value is on exactly one span of every million. */
 export const oneInMillion: KnownAttribute = {
-  key: 'app.sku',
+  key: 'app.item.sku',
   valueCount: 1_000_000,
-  value: (index) => `SKU-${1_000_000 + index}`,
+  value: (index) => codeOf(index, 4),
 }
 
 /** Looks like a value of `oneInMillion`, and no span has it. */
 export const absentAttribute: KnownAttribute = {
   key: oneInMillion.key,
   valueCount: 1_000_000,
-  value: (index) => `SKU-${2_000_000 + index}`,
+  value: (index) => codeOf(1_000_000 + index, 4),
 }
 
 const countries = ['DE', 'FR', 'GB', 'IT', 'ES', 'NL', 'PL', 'SE', 'AT', 'KR']
+
+/** Letters, the first of them small: as short as they can be, and like no value of another attribute. */
+const codeOf = (index: number, length: number): string => {
+  let code = ''
+  let rest = index
+  for (let at = 1; at < length; at++) {
+    code += letters.charAt(rest % letters.length)
+    rest = Math.floor(rest / letters.length)
+  }
+  return letters.charAt(rest) + code
+}
+
+const letters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
 
 /**
  * Which value comes at which place: every run of as many places as there are values has each of them once, in an order

@@ -31,12 +31,12 @@ const createPod = (
   { index, service, version, podName }: { index: number; service: Service; version: string; podName: string },
   random: RandomStream,
 ): Pod => {
-  const node = random.below(nodeCount)
+  const node = 10 + random.below(nodeCount)
   const ageNanos = BigInt(60 + random.below(86_400)) * 1_000_000_000n
   return {
     index,
     service,
-    address: `10.42.${node}.${2 + random.below(250)}`,
+    address: `10.42.${node}.${100 + random.below(150)}`,
     startTimeUnixNano: (nowUnixNano) => nowUnixNano - ageNanos,
     resource: {
       droppedAttributesCount: 0,

@@ -25,7 +25,7 @@ const httpServer = ({ service, target }: Operation): AttributesOf => {
     methodAttribute,
     routeAttribute,
     text('url.path', pathOf(route, facts, random)),
-    httpStatus(span, random),
+    httpStatus(span),
     ...(span.parent === undefined
       ? [
           text('client.address', facts.clientAddress),
@@ -35,7 +35,7 @@ const httpServer = ({ service, target }: Operation): AttributesOf => {
       : [
           internalAgent,
           text('network.peer.address', span.parent.pod.address),
-          integer('network.peer.port', ephemeralPort(random)),
+          peerPort(span, random.below(httpConnectionsPerPeer)),
         ]),
     integer('http.response.body.size', bodySize(random)),
   ]
@@ -48,10 +48,10 @@ const httpClient = ({ target }: Operation, callee: Service): AttributesOf => {
   return (span, facts, random) => [
     methodAttribute,
     text('url.full', `http://${hostOf(callee)}:8080${pathOf(route, facts, random)}`),
-    httpStatus(span, random),
+    httpStatus(span),
     address,
     servicePort,
-    text('network.peer.address', span.answeredBy?.pod.address ?? ''),
+    facts.sessionId,
   ]
 }
 
@@ -60,27 +60,20 @@ const rpc = (operation: Operation): AttributesOf =>
 
 const rpcServer = ({ spanName }: Operation): AttributesOf => {
   const method = text('rpc.method', spanName)
-  return (span, facts, random) => [
+  return (span, facts) => [
     rpcSystem,
     method,
     rpcStatus(span),
     text('network.peer.address', span.parent?.pod.address ?? ''),
-    integer('network.peer.port', ephemeralPort(random)),
-    facts.customerId,
+    peerPort(span, 0),
+    facts.sessionId,
   ]
 }
 
 const rpcClient = ({ spanName }: Operation, callee: Service): AttributesOf => {
   const method = text('rpc.method', spanName)
   const address = text('server.address', hostOf(callee))
-  return (span, _facts, random) => [
-    rpcSystem,
-    method,
-    rpcStatus(span),
-    address,
-    servicePort,
-    integer('rpc.response.size', bodySize(random)),
-  ]
+  return (span, facts) => [rpcSystem, method, rpcStatus(span), address, facts.customerId, facts.sessionId]
 }
 
 const database = (operation: Operation): AttributesOf =>
@@ -109,14 +102,14 @@ const redisClient = ({ service, target }: Operation): AttributesOf => {
   const [command = '', pattern = ''] = target.split(' ')
   const constant = [
     text('db.system.name', 'redis'),
-    text('db.namespace', service.database?.namespace ?? ''),
     text('db.operation.name', command),
     text('server.address', `redis-${service.name}.data`),
     integer('server.port', 6379),
   ]
-  return (_span, _facts, random) => [
+  return (_span, facts) => [
     ...constant,
-    text('db.query.text', `${command} ${pattern}:${random.hex(6)} ?`),
+    text('db.query.text', `${command} ${pattern}:${facts.customerId.value?.stringValue}`),
+    facts.sessionId,
   ]
 }
 
@@ -154,10 +147,11 @@ const describers: Record<Component, (operation: Operation) => AttributesOf> = {
   application,
 }
 
-/** Clients and servers of one call tell the same outcome. */
-const httpStatus = (span: TraceSpan, random: RandomStream): KeyValue => {
+/** Clients and servers of one call tell the same outcome. One in 64 asks for what is not there. */
+const httpStatus = (span: TraceSpan): KeyValue => {
   if (span.hasFailed) return httpStatuses.failed
-  return random.happens(0.015) ? httpStatuses.notFound : httpStatuses.ok
+  const [draw = 255] = (span.answeredBy ?? span).spanId
+  return draw < 4 ? httpStatuses.notFound : httpStatuses.ok
 }
 
 const httpStatuses = {
@@ -173,11 +167,16 @@ const rpcStatuses = {
   failed: text('rpc.response.status_code', 'UNAVAILABLE'),
 }
 
-const rpcSystem = text('rpc.system.name', 'grpc')
+const rpcSystem = text('rpc.system', 'grpc')
 const servicePort = integer('server.port', 8080)
 
-/** Some of the range that Linux gives to clients: connections are reused, so ports are, too. */
-const ephemeralPort = (random: RandomStream): number => 32_768 + random.below(28_232)
+/** gRPC keeps one connection for all calls from one pod to another, HTTP/1.1 a few. */
+const httpConnectionsPerPeer = 4
+
+const peerPort = ({ parent, pod }: TraceSpan, connection: number): KeyValue => {
+  const drawn = (parent?.pod.index ?? 0) * 7919 + pod.index * 104_729 + connection * 613
+  return integer('network.peer.port', 32_768 + (drawn % 28_232))
+}
 
 const bodySize = (random: RandomStream): number => Math.floor(random.lognormal(1800, 1.1))
 

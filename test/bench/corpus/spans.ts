@@ -98,12 +98,12 @@ export const createSpanMaker = (random: RandomStream): ((trace: Trace) => Span[]
 const factsOf = (trace: Trace, random: RandomStream): RequestFacts => ({
   country: text(oneInTen.key, oneInTen.value(indexAt(trace.number, oneInTen.valueCount))),
   customerId: text('user.id', `c-${random.hex(4)}`),
-  sessionId: text('session.id', random.hex(8)),
+  sessionId: text('session.id', Buffer.from(random.bytes(15)).toString('base64url')),
   orderNumber: 4_000_000_000 + random.below(900_000_000),
   userAgent: Math.floor(random.next() ** 2 * 1000),
   clientAddress: `${11 + random.below(180)}.${random.below(256)}.${random.below(256)}.${random.below(256)}`,
   traceState: random.happens(sampledByThresholdProbability)
-    ? `ot=th:8;rv:${8 + random.below(2)}${random.hex(7).slice(1)}`
+    ? `ot=th:8;rv:${random.pick(['8', '9', 'a', 'b', 'c', 'd', 'e', 'f'])}${random.hex(7).slice(1)}`
     : '',
 })
 
