@@ -437,7 +437,7 @@ describe('one trace', () => {
     await seeded.store.command(
       // 20 005 spans, a microsecond apart, their ids in no order.
       sql`
-        INSERT INTO spans (tenant, trace_id, span_id, start_time, name, resource_id, ingested_at)
+        INSERT INTO spans (tenant, trace_id, span_ids, start_time, name, resource_id, ingested_at)
         SELECT 'default', toFixedString(unhex('000000000000000000000000000fffff'), 16), toFixedString(reinterpretAsString(cityHash64(number)), 8),
           fromUnixTimestamp64Nano(toInt64('1760000000000000000') + number * 1000, 'UTC'), toString(number), 1, now() FROM numbers(20005)`,
     )

@@ -1,11 +1,12 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { type Migration, statements } from './migration.ts'
+import { howRowsLie } from './schema/003-how-rows-lie.ts'
 import { sql } from './sql.ts'
 
 const schemaFolder = new URL('schema/', import.meta.url)
 
 /** Migrations that do more than run statements, such as moving rows; each in a file of schema/. */
-const moduleMigrations: readonly Migration[] = []
+const moduleMigrations: readonly Migration[] = [howRowsLie()]
 
 /** Every migration that this program knows, in order. */
 export const readMigrations = async (): Promise<Migration[]> => {

@@ -62,16 +62,16 @@ const earliestSpans = (where: Sql, spansMax: number): Sql => sql`
     trace_state, flags, toString(toUnixTimestamp64Nano(start_time)) AS start, toString(duration_nanos) AS duration,
     is_open, name, kind, status_code, status_message, toString(resource_id) AS resource, scope_name, scope_version,
     mapKeys(attributes) AS keys, mapValues(attributes) AS texts, attribute_types, dropped_attributes_count,
-    arrayMap(time -> toString(time), event_times) AS times, event_names,
-    arrayMap(map -> mapKeys(map), event_attributes) AS event_keys,
-    arrayMap(map -> mapValues(map), event_attributes) AS event_texts, event_attribute_types, dropped_events_count,
-    arrayMap(id -> lower(hex(id)), link_trace_ids) AS link_traces,
-    arrayMap(id -> lower(hex(id)), link_span_ids) AS link_spans,
-    arrayMap(map -> mapKeys(map), link_attributes) AS link_keys,
-    arrayMap(map -> mapValues(map), link_attributes) AS link_texts, link_attribute_types, dropped_links_count
+    arrayMap(time -> toString(time), events.time_unix_nano) AS times, events.name AS event_names,
+    arrayMap(map -> mapKeys(map), events.attributes) AS event_keys,
+    arrayMap(map -> mapValues(map), events.attributes) AS event_texts, events.attribute_types AS event_attribute_types, dropped_events_count,
+    arrayMap(id -> lower(hex(id)), links.trace_id) AS link_traces,
+    arrayMap(id -> lower(hex(id)), links.span_id) AS link_spans,
+    arrayMap(map -> mapKeys(map), links.attributes) AS link_keys,
+    arrayMap(map -> mapValues(map), links.attributes) AS link_texts, links.attribute_types AS link_attribute_types, dropped_links_count
   FROM
   (
-    SELECT * FROM spans WHERE ${where}
+    SELECT *, span_id, parent_span_id FROM spans WHERE ${where}
     ORDER BY trace_id, span_id, is_open, ingested_at DESC
     LIMIT 1 BY trace_id, span_id
   )

@@ -54,7 +54,9 @@ const string = (value: string): Sql => {
 }
 
 const identifier = (name: string): Sql => {
-  if (!/^[a-z_][a-z0-9_]{0,127}$/i.test(name)) throw new RangeError(`'${name}' is not an identifier`)
+  // One dot: columns of a Nested are named with it.
+  if (!/^[a-z_][a-z0-9_]{0,127}(\.[a-z_][a-z0-9_]{0,127})?$/i.test(name))
+    throw new RangeError(`'${name}' is not an identifier`)
   return make(`\`${name}\``)
 }
 

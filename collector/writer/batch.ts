@@ -4,10 +4,11 @@ import type { RangeBlock, RangeTable } from '#storage/range-store.ts'
 import type { InstrumentationScope, Resource } from '#telemetry/otlp/messages.ts'
 import { attributeColumns } from './attributes.ts'
 import { type ResourceRow, resourceRow } from './resource-row.ts'
+import type { ServiceIdentity } from './service-identity.ts'
 
 /** The rows of one range of queued records, gathered into one block per table and day. */
 export interface Batch {
-  addResource(tenant: string, resource: Resource | undefined, schemaUrl: string): bigint
+  addResource(tenant: string, resource: Resource | undefined, schemaUrl: string): ResourceRow
   /** `timeUnixNano` decides the day. */
   addRow<Table extends RangeTable>(table: Table, timeUnixNano: bigint, row: TableRow<Table>): void
   resources(): readonly ResourceRow[]
@@ -34,7 +35,7 @@ export const createBatch = (): Batch => {
     addResource: (tenant, resource, schemaUrl) => {
       const row = resourceRow(tenant, resource, schemaUrl)
       resources.set(row.resource_id, row)
-      return row.resource_id
+      return row
     },
     addRow: (table, timeUnixNano, row) => {
       const block = blockOf(table, Number(timeUnixNano / nanosPerDay))
@@ -53,12 +54,24 @@ export const pushRow = (columns: Columns, row: object): void => {
   for (const name in columns) columns[name]?.push(values[name] as never)
 }
 
-/** What rows of all three signals share: where the record came from and which scope made the item. */
+/** What rows of all three signals share: where the record came from and whose it is. */
 export interface RowOrigin {
   tenant: string
   ingested_at: number
   resource_id: bigint
+  service_name: string
 }
+
+export const rowOrigin = (
+  record: { queuedAtMillis: number },
+  resource: Pick<ResourceRow, 'tenant' | 'resource_id'>,
+  { name }: ServiceIdentity,
+): RowOrigin => ({
+  tenant: resource.tenant,
+  ingested_at: record.queuedAtMillis,
+  resource_id: resource.resource_id,
+  service_name: name,
+})
 
 export type ScopeColumns = Pick<
   TableRow<'spans'>,

@@ -1,7 +1,8 @@
 import { anyValueInnerTypes, anyValueToText, anyValueType } from '#telemetry/otlp/any-value.ts'
 import type { ExportLogsServiceRequest, LogRecord } from '#telemetry/otlp/messages.ts'
 import { attributeColumns } from './attributes.ts'
-import { type Batch, type RowOrigin, type ScopeColumns, scopeColumns } from './batch.ts'
+import { type Batch, type RowOrigin, type ScopeColumns, rowOrigin, scopeColumns } from './batch.ts'
+import { serviceIdentity } from './service-identity.ts'
 
 const noId = new Uint8Array(0)
 const traceIdBytes = 16
@@ -16,11 +17,8 @@ export const addLogRows = (
   request: ExportLogsServiceRequest,
 ): void => {
   for (const { resource, schemaUrl, scopeLogs } of request.resourceLogs) {
-    const origin: RowOrigin = {
-      tenant: record.tenant,
-      ingested_at: record.queuedAtMillis,
-      resource_id: batch.addResource(record.tenant, resource, schemaUrl),
-    }
+    const service = serviceIdentity(resource)
+    const origin = rowOrigin(record, batch.addResource(record.tenant, resource, schemaUrl), service)
     for (const { scope, schemaUrl: scopeSchemaUrl, logRecords } of scopeLogs) {
       const shared = scopeColumns(scope, scopeSchemaUrl)
       for (const logRecord of logRecords) addLogRow(batch, origin, shared, logRecord)

@@ -8,7 +8,8 @@ import type {
   SummaryDataPoint,
 } from '#telemetry/otlp/messages.ts'
 import { attributeColumnLists, attributeColumns } from './attributes.ts'
-import { type Batch, type RowOrigin, type ScopeColumns, scopeColumns } from './batch.ts'
+import { type Batch, type RowOrigin, type ScopeColumns, rowOrigin, scopeColumns } from './batch.ts'
+import { serviceIdentity } from './service-identity.ts'
 
 export const addMetricRows = (
   batch: Batch,
@@ -16,11 +17,8 @@ export const addMetricRows = (
   request: ExportMetricsServiceRequest,
 ): void => {
   for (const { resource, schemaUrl, scopeMetrics } of request.resourceMetrics) {
-    const origin: RowOrigin = {
-      tenant: record.tenant,
-      ingested_at: record.queuedAtMillis,
-      resource_id: batch.addResource(record.tenant, resource, schemaUrl),
-    }
+    const service = serviceIdentity(resource)
+    const origin = rowOrigin(record, batch.addResource(record.tenant, resource, schemaUrl), service)
     for (const { scope, schemaUrl: scopeSchemaUrl, metrics } of scopeMetrics) {
       const shared = scopeColumns(scope, scopeSchemaUrl)
       for (const metric of metrics)
@@ -103,7 +101,7 @@ const pointColumns = (
   }
 }
 
-/** Values of the columns `value_type` and `exemplar_value_types`. */
+/** Values of the columns `value_type` and `'exemplars.value_type'`. */
 const valueType = { none: 0, double: 1, int: 2 } as const
 
 const numberColumns = ({ asInt, asDouble }: { asInt?: bigint; asDouble?: number }) => {
@@ -129,13 +127,13 @@ const exemplarColumns = (exemplars: readonly Exemplar[]) => {
   const values = exemplars.map((exemplar) => numberColumns(exemplar))
   const attributes = attributeColumnLists(exemplars.map((exemplar) => exemplar.filteredAttributes))
   return {
-    exemplar_times: exemplars.map((exemplar) => exemplar.timeUnixNano),
-    exemplar_values: values.map(({ value }) => value),
-    exemplar_int_values: values.map(({ int_value: intValue }) => intValue),
-    exemplar_value_types: values.map(({ value_type: type }) => type),
-    exemplar_trace_ids: exemplars.map((exemplar) => exemplar.traceId),
-    exemplar_span_ids: exemplars.map((exemplar) => exemplar.spanId),
-    exemplar_attributes: attributes.maps,
-    exemplar_attribute_types: attributes.types,
+    'exemplars.time_unix_nano': exemplars.map((exemplar) => exemplar.timeUnixNano),
+    'exemplars.value': values.map(({ value }) => value),
+    'exemplars.int_value': values.map(({ int_value: intValue }) => intValue),
+    'exemplars.value_type': values.map(({ value_type: type }) => type),
+    'exemplars.trace_id': exemplars.map((exemplar) => exemplar.traceId),
+    'exemplars.span_id': exemplars.map((exemplar) => exemplar.spanId),
+    'exemplars.attributes': attributes.maps,
+    'exemplars.attribute_types': attributes.types,
   }
 }

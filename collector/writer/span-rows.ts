@@ -1,8 +1,20 @@
+import { InvalidInput } from '#runtime/errors.ts'
+import type { TableRow } from '#storage/physical-tables.ts'
+import { samplingThreshold } from '#telemetry/sampling.ts'
 import type { ExportTraceServiceRequest, Span } from '#telemetry/otlp/messages.ts'
 import { attributeColumnLists, attributeColumns } from './attributes.ts'
-import { type Batch, type RowOrigin, type ScopeColumns, scopeColumns } from './batch.ts'
+import { type Batch, type RowOrigin, type ScopeColumns, rowOrigin, scopeColumns } from './batch.ts'
+import { serviceIdentity } from './service-identity.ts'
 
-const noSpanId = new Uint8Array(8)
+/** The span's id and its parent's; no parent is zeros. */
+const spanIds = ({ spanId, parentSpanId }: Span): Uint8Array => {
+  if (spanId.length !== 8 || (parentSpanId.length !== 8 && parentSpanId.length !== 0))
+    throw new InvalidInput(`a span id of ${spanId.length} and a parent's of ${parentSpanId.length} bytes`)
+  const ids = new Uint8Array(16)
+  ids.set(spanId, 0)
+  ids.set(parentSpanId, 8)
+  return ids
+}
 
 export const addSpanRows = (
   batch: Batch,
@@ -10,19 +22,23 @@ export const addSpanRows = (
   request: ExportTraceServiceRequest,
 ): void => {
   for (const { resource, schemaUrl, scopeSpans } of request.resourceSpans) {
-    const origin: RowOrigin = {
-      tenant: record.tenant,
-      ingested_at: record.queuedAtMillis,
-      resource_id: batch.addResource(record.tenant, resource, schemaUrl),
+    const service = serviceIdentity(resource)
+    const spanOrigin: SpanOrigin = {
+      ...rowOrigin(record, batch.addResource(record.tenant, resource, schemaUrl), service),
+      service_namespace: service.namespace,
+      environment: service.environment,
+      service_version: service.version,
     }
     for (const { scope, schemaUrl: scopeSchemaUrl, spans } of scopeSpans) {
       const shared = scopeColumns(scope, scopeSchemaUrl)
-      for (const span of spans) addSpanRow(batch, origin, shared, span)
+      for (const span of spans) addSpanRow(batch, spanOrigin, shared, span)
     }
   }
 }
 
-const addSpanRow = (batch: Batch, origin: RowOrigin, scope: ScopeColumns, span: Span): void => {
+type SpanOrigin = RowOrigin & Pick<TableRow<'spans'>, 'service_namespace' | 'environment' | 'service_version'>
+
+const addSpanRow = (batch: Batch, origin: SpanOrigin, scope: ScopeColumns, span: Span): void => {
   const isOpen = span.endTimeUnixNano === 0n
   const { map, types } = attributeColumns(span.attributes)
   const eventAttributes = attributeColumnLists(span.events.map((event) => event.attributes))
@@ -33,9 +49,9 @@ const addSpanRow = (batch: Batch, origin: RowOrigin, scope: ScopeColumns, span: 
     attributes: map,
     attribute_types: types,
     trace_id: span.traceId,
-    span_id: span.spanId,
-    parent_span_id: span.parentSpanId.length === 0 ? noSpanId : span.parentSpanId,
+    span_ids: spanIds(span),
     trace_state: span.traceState,
+    sampling_threshold: samplingThreshold(span.traceState),
     flags: span.flags,
     start_time: span.startTimeUnixNano,
     duration_nanos: isOpen ? 0n : span.endTimeUnixNano - span.startTimeUnixNano,
@@ -45,19 +61,19 @@ const addSpanRow = (batch: Batch, origin: RowOrigin, scope: ScopeColumns, span: 
     status_code: span.status?.code ?? 0,
     status_message: span.status?.message ?? '',
     dropped_attributes_count: span.droppedAttributesCount,
-    event_times: span.events.map((event) => event.timeUnixNano),
-    event_names: span.events.map((event) => event.name),
-    event_attributes: eventAttributes.maps,
-    event_attribute_types: eventAttributes.types,
-    event_dropped_attributes_counts: span.events.map((event) => event.droppedAttributesCount),
+    'events.time_unix_nano': span.events.map((event) => event.timeUnixNano),
+    'events.name': span.events.map((event) => event.name),
+    'events.attributes': eventAttributes.maps,
+    'events.attribute_types': eventAttributes.types,
+    'events.dropped_attributes_count': span.events.map((event) => event.droppedAttributesCount),
     dropped_events_count: span.droppedEventsCount,
-    link_trace_ids: span.links.map((link) => link.traceId),
-    link_span_ids: span.links.map((link) => link.spanId),
-    link_trace_states: span.links.map((link) => link.traceState),
-    link_attributes: linkAttributes.maps,
-    link_attribute_types: linkAttributes.types,
-    link_dropped_attributes_counts: span.links.map((link) => link.droppedAttributesCount),
-    link_flags: span.links.map((link) => link.flags),
+    'links.trace_id': span.links.map((link) => link.traceId),
+    'links.span_id': span.links.map((link) => link.spanId),
+    'links.trace_state': span.links.map((link) => link.traceState),
+    'links.attributes': linkAttributes.maps,
+    'links.attribute_types': linkAttributes.types,
+    'links.dropped_attributes_count': span.links.map((link) => link.droppedAttributesCount),
+    'links.flags': span.links.map((link) => link.flags),
     dropped_links_count: span.droppedLinksCount,
   })
 }

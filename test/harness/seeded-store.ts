@@ -55,6 +55,13 @@ export interface SpanSeed {
   links?: { trace: string; span: string }[]
 }
 
+interface ServiceSeed {
+  name: string
+  namespace: string
+  environment: string
+  version: string
+}
+
 export interface LogSeed {
   time: bigint
   resource: number
@@ -87,6 +94,17 @@ export const openSeededStore = async (): Promise<SeededStore> => {
       ...parts,
     })
   const shared = app()
+  const attributesById = new Map<number, Record<string, string>>()
+  /** Rows name the service of their resource, as the writer's do. */
+  const serviceOf = (resourceId: number): ServiceSeed => {
+    const attributes = attributesById.get(resourceId) ?? {}
+    return {
+      name: attributes['service.name'] ?? '',
+      namespace: attributes['service.namespace'] ?? '',
+      environment: attributes['deployment.environment.name'] ?? '',
+      version: attributes['service.version'] ?? '',
+    }
+  }
 
   return {
     store,
@@ -95,22 +113,25 @@ export const openSeededStore = async (): Promise<SeededStore> => {
       const response = await shared.request(path)
       return { status: response.status, body: await response.json() }
     },
-    insertResource: ({ id, tenant = 'default', attributes, types = '' }) =>
-      store.command(sql`
+    insertResource: ({ id, tenant = 'default', attributes, types = '' }) => {
+      attributesById.set(id, attributes)
+      return store.command(sql`
         INSERT INTO resources (tenant, resource_id, attributes, attribute_types, seen_at)
-        VALUES (${sql.string(tenant)}, ${sql.uint64(id)}, ${map(attributes)}, ${sql.string(types)}, now())`),
+        VALUES (${sql.string(tenant)}, ${sql.uint64(id)}, ${map(attributes)}, ${sql.string(types)}, now())`)
+    },
     insertSpans: (...spans) =>
       store.command(sql`
-        INSERT INTO spans (tenant, trace_id, span_id, parent_span_id, start_time, duration_nanos, is_open, name, kind,
-          status_code, status_message, resource_id, scope_name, scope_version, attributes, attribute_types,
-          event_times, event_names, event_attributes, event_attribute_types, link_trace_ids, link_span_ids,
-          link_attributes, link_attribute_types, ingested_at)
-        VALUES ${list(spans.map(spanValues))}`),
+        INSERT INTO spans (tenant, trace_id, span_ids, start_time, duration_nanos, is_open, name, kind,
+          status_code, status_message, resource_id, service_name, service_namespace, environment, service_version,
+          scope_name, scope_version, attributes, attribute_types, events.time_unix_nano, events.name,
+          events.attributes, events.attribute_types, links.trace_id, links.span_id, links.attributes,
+          links.attribute_types, ingested_at)
+        VALUES ${list(spans.map((span) => spanValues(span, serviceOf(span.resource))))}`),
     insertLogs: (...logs) =>
       store.command(sql`
         INSERT INTO log_records (tenant, time, trace_id, span_id, severity_number, body, body_type, resource_id,
-          attributes, ingested_at)
-        VALUES ${list(logs.map(logValues))}`),
+          service_name, attributes, ingested_at)
+        VALUES ${list(logs.map((log) => logValues(log, serviceOf(log.resource))))}`),
     close: async () => {
       await selfMetrics.stop()
       await store.close()
@@ -131,13 +152,12 @@ const fixed = (hex: string, length: number): Sql =>
 const ingestedAt = (start: bigint, duration = 0n): Sql =>
   sql`toDateTime64(${sql.dateTime64(start + duration)}, 3, 'UTC')`
 
-const spanValues = (span: SpanSeed): Sql => {
+const spanValues = (span: SpanSeed, service: ServiceSeed): Sql => {
   const { duration = 0n, events = [], links = [] } = span
   const values = [
     sql.string(span.tenant ?? 'default'),
     fixed(span.trace, 16),
-    fixed(span.span, 8),
-    fixed(span.parent ?? '', 8),
+    fixed(span.span + (span.parent ?? ''), 16),
     sql.dateTime64(span.start),
     sql.int64(duration),
     sql.bool(span.isOpen ?? false),
@@ -146,6 +166,10 @@ const spanValues = (span: SpanSeed): Sql => {
     sql.int64(span.status ?? 0),
     sql.string(span.statusMessage ?? ''),
     sql.uint64(span.resource),
+    sql.string(service.name),
+    sql.string(service.namespace),
+    sql.string(service.environment),
+    sql.string(service.version),
     sql.string('scope'),
     sql.string('1.0'),
     map(span.attributes ?? {}),
@@ -187,7 +211,7 @@ const spanValues = (span: SpanSeed): Sql => {
   return sql`(${list(values)})`
 }
 
-const logValues = (log: LogSeed): Sql => {
+const logValues = (log: LogSeed, service: ServiceSeed): Sql => {
   const values = [
     sql.string('default'),
     sql.dateTime64(log.time),
@@ -197,6 +221,7 @@ const logValues = (log: LogSeed): Sql => {
     sql.string(log.body),
     sql.string('s'),
     sql.uint64(log.resource),
+    sql.string(service.name),
     map(log.attributes ?? {}),
     ingestedAt(log.time),
   ]
