@@ -1,7 +1,7 @@
 import { Unavailable } from '#runtime/errors.ts'
 import { type Logger, silentLogger } from '#runtime/logger.ts'
 import type { Store } from './connection.ts'
-import { createJournal } from './migration-journal.ts'
+import { createJournal, createJournalTable } from './migration-journal.ts'
 import { createProgressLog } from './migration-progress.ts'
 import { type Migration, type MigrationStep, type MoveSize, hasTable } from './migration.ts'
 import { readMigrations } from './known-migrations.ts'
@@ -99,6 +99,7 @@ const applyMigration = async (lock: SchemaLock, migration: Migration, logger: Lo
   const { version, name, steps } = migration
   const refusal = refusalOf(await planMigration(lock.store, migration))
   if (refusal !== undefined) throw new Unavailable(refusal)
+  if (steps.length > 1) await createJournalTable(lock.store)
   for (const step of steps)
     if (!(await isDone(lock.store, migration, step))) await runStep(lock, migration, step, logger)
   await lock.store.command(
@@ -124,7 +125,7 @@ const runStep = async (
 const doneMark = 'done'
 
 const isDone = async (store: Store, { version, steps }: Migration, step: MigrationStep): Promise<boolean> =>
-  steps.length > 1 && createJournal(store, version, step.name).has(doneMark)
+  steps.length > 1 && (await createJournal(store, version, step.name).read()).has(doneMark)
 
 /** Kept free for everything else that writes to the disk. */
 const bytesReserve = 64 << 20

@@ -39,7 +39,7 @@ export interface MigrationContext {
 }
 
 export interface Journal {
-  has(mark: string): Promise<boolean>
+  read(): Promise<ReadonlySet<string>>
   /** Resolves once the mark is durable. */
   write(mark: string, rowCount?: number): Promise<void>
 }

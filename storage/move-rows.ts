@@ -48,12 +48,12 @@ export const moveRows = (move: RowMove): MigrationStep => ({
   name: `move the rows of ${move.table}`,
   run: async (context) => {
     const names = namesOf(move.table, context)
+    const marks = await context.journal.read()
     await dropStaging(context, names)
-    if (!(await context.journal.has(emptied))) {
+    if (!marks.has(emptied)) {
       await setAside(context, move.table, names)
-      if (!(await hasTable(context.store, names.after)))
-        await context.store.command(move.create(sql.identifier(names.after)))
-      await movePartitions(context, move, names)
+      await createAfter(context, move, { name: names.after, hasRows: marks.size > 0 })
+      await movePartitions(context, move, names, marks)
       await refuseRowsLeft(context.store, names.before)
       await context.journal.write(emptied)
     }
@@ -124,12 +124,28 @@ const untilInsertsEnd = async (store: Store, table: string): Promise<void> => {
   }
 }
 
+/** Unless it has rows that count, it is made anew: an earlier attempt may have failed because of how it was made. */
+const createAfter = async (
+  { store }: MigrationContext,
+  move: RowMove,
+  { name, hasRows }: { name: string; hasRows: boolean },
+): Promise<void> => {
+  if (hasRows) return
+  await store.command(sql`DROP TABLE IF EXISTS ${sql.identifier(name)} SYNC ${anySize}`)
+  await store.command(move.create(sql.identifier(name)))
+}
+
 interface Partition {
   id: string
   rowCount: number
 }
 
-const movePartitions = async (context: MigrationContext, move: RowMove, names: Names): Promise<void> => {
+const movePartitions = async (
+  context: MigrationContext,
+  move: RowMove,
+  names: Names,
+  marks: ReadonlySet<string>,
+): Promise<void> => {
   const { store, journal } = context
   const partitions = await partitionsOf(store, names.before)
   if (partitions.length === 0) return
@@ -142,12 +158,12 @@ const movePartitions = async (context: MigrationContext, move: RowMove, names: N
     partitionsDone: 0,
     partitionsTotal: partitions.length,
     rowsDone: 0,
-    rowsTotal: partitions.reduce((sum, { rowCount }) => sum + rowCount, 0),
+    rowsTotal: rowsOf(partitions),
   }
   for (const { id } of partitions) {
     const partition = sql`PARTITION ID ${sql.string(id)}`
     const mark = `partition ${id}`
-    if (!(await journal.has(mark))) {
+    if (!marks.has(mark)) {
       const rowsBefore = progress.rowsDone
       const rowCount = await copyPartition(context, { id, names, copy }, (rowsCopied) =>
         context.report({ ...progress, rowsDone: rowsBefore + rowsCopied }),
@@ -197,17 +213,10 @@ const copyPartition = async (
     await store.command(sql`TRUNCATE TABLE ${sql.identifier(names.staging)} ${anySize}`)
     const rowCount = await countRows(store, names.before, id)
     let rowsCopied = 0
-    for (const { name, rows } of await partsOf(store, names.before, id)) {
-      for (let offset = 0; offset < rows; offset += rowsPerStatementMax) {
-        const end = offset + rowsPerStatementMax
-        await store.command(
-          copy(
-            sql`_part = ${sql.string(name)} AND _part_offset >= ${sql.uint64(offset)} AND _part_offset < ${sql.uint64(end)}`,
-          ),
-        )
-        rowsCopied += Math.min(rowsPerStatementMax, rows - offset)
-        report(rowsCopied)
-      }
+    for (const piece of piecesOf(await partsOf(store, names.before, id))) {
+      await store.command(copy(piece.rows))
+      rowsCopied += piece.rowCount
+      report(rowsCopied)
     }
     await expectOnly(store, names.staging, id)
     try {
@@ -220,16 +229,53 @@ const copyPartition = async (
   }
 }
 
-const partsOf = async (
-  store: Store,
-  table: string,
-  partitionId: string,
-): Promise<{ name: string; rows: number }[]> => {
+interface Part {
+  name: string
+  rowCount: number
+}
+
+const partsOf = async (store: Store, table: string, partitionId: string): Promise<Part[]> => {
   const parts = await store.query<{ name: string; row_count: string }>(sql`
     SELECT name, toString(rows) AS row_count FROM system.parts
     WHERE active AND rows > 0 AND database = ${sql.string(store.database)} AND table = ${sql.string(table)}
       AND partition_id = ${sql.string(partitionId)} ORDER BY name`)
-  return parts.map(({ name, row_count }) => ({ name, rows: Number(row_count) }))
+  return parts.map(({ name, row_count }) => ({ name, rowCount: Number(row_count) }))
+}
+
+/** The rows of one statement each: several small parts together, a large one by and by. */
+const piecesOf = (parts: readonly Part[]): { rows: Sql; rowCount: number }[] => {
+  const pieces: { rows: Sql; rowCount: number }[] = []
+  let gathered: Part[] = []
+  const finish = (): void => {
+    if (gathered.length === 0) return
+    const names = sql.strings(gathered.map(({ name }) => name))
+    pieces.push({ rows: sql`_part IN ${names}`, rowCount: rowsOf(gathered) })
+    gathered = []
+  }
+  for (const part of parts) {
+    if (rowsOf(gathered) + part.rowCount > rowsPerStatementMax) finish()
+    if (part.rowCount <= rowsPerStatementMax) gathered.push(part)
+    else pieces.push(...piecesOfLarge(part))
+  }
+  finish()
+  return pieces
+}
+
+const rowsOf = (parts: readonly { rowCount: number }[]): number =>
+  parts.reduce((sum, { rowCount }) => sum + rowCount, 0)
+
+const piecesOfLarge = ({ name, rowCount }: Part): { rows: Sql; rowCount: number }[] => {
+  const starts = Array.from(
+    { length: Math.ceil(rowCount / rowsPerStatementMax) },
+    (_, index) => index * rowsPerStatementMax,
+  )
+  return starts.map((start) => {
+    const end = Math.min(start + rowsPerStatementMax, rowCount)
+    return {
+      rows: sql`_part = ${sql.string(name)} AND _part_offset >= ${sql.uint64(start)} AND _part_offset < ${sql.uint64(end)}`,
+      rowCount: end - start,
+    }
+  })
 }
 
 const countRows = async (store: Store, table: string, partitionId: string): Promise<number> => {

@@ -48,6 +48,7 @@ const timesDefault: SchemaLockTimes = {
 /** Between the end of another's term and the first statement of ours: longer than a statement is on its way. */
 const settleMillis = 500
 const waitingLogMillis = 30_000
+const loggedCharactersMax = 200
 
 /** Holds until it is released. Undefined when what it was wanted for was done by another while this one waited. */
 export const acquireSchemaLock = async (
@@ -202,6 +203,7 @@ const hold = (store: Store, term: number, times: SchemaLockTimes, logger: Logger
       ...store,
       command: async (statement) => {
         await check()
+        logger.debug({ term, statement: statement.text.slice(0, loggedCharactersMax) }, 'schema statement')
         // The mark tells the next holder what of this one is still running.
         await store.command(sql`${markOf(term)} ${statement}`)
       },

@@ -8,7 +8,7 @@ import { sql } from '#storage/sql.ts'
 
 const folder = fileURLToPath(new URL('../fixtures/first-light/', import.meta.url))
 const suffix = '.native.gz'
-const firstLightVersion = 2
+export const firstLightVersion = 2
 
 /** The caller closes it. A backend started on the folder afterwards migrates it as it would an upgraded one. */
 export const openFirstLightStore = async (dataDir: string): Promise<Store> => {

@@ -1,0 +1,166 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { type Store, openStore } from '#storage/connection.ts'
+import { readMigrations } from '#storage/known-migrations.ts'
+import { sql } from '#storage/sql.ts'
+import { type ClickHouseHttp, startClickHouseHttp } from '../harness/clickhouse-http.ts'
+import { eventually } from '../harness/eventually.ts'
+import { openFirstLightStore } from '../harness/first-light.ts'
+import { seededIntegers } from '../harness/seeded-random.ts'
+import { type ViewSums, readViewSums, rowViews } from '../harness/view-sums.ts'
+
+const program = fileURLToPath(new URL('../../cli/aftertrace.js', import.meta.url))
+const migrateProcess = fileURLToPath(new URL('../harness/migrate-process.ts', import.meta.url))
+const outcomeMillisMax = 60_000
+
+let folder: string
+let firstLight: string
+let sums: ViewSums
+const running = new Set<Migrator>()
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'aftertrace-migrate-'))
+  firstLight = join(folder, 'first-light')
+  const store = await openFirstLightStore(firstLight)
+  sums = await readViewSums(store, rowViews)
+  await store.close()
+})
+afterEach(() => {
+  for (const migrator of running) migrator.child.kill('SIGKILL')
+  running.clear()
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+/** A process that migrates, and what it says. */
+interface Migrator {
+  child: ChildProcess
+  output: string
+  lines: { msg: string; statement?: string }[]
+  /** The exit code, or null where a signal ended it. */
+  exited: Promise<number | null>
+}
+
+const start = (args: readonly string[], env: Readonly<Record<string, string>> = {}): Migrator => {
+  const child = spawn(process.execPath, args, {
+    cwd: folder,
+    env: { PATH: process.env['PATH'], UV_THREADPOOL_SIZE: '16', LOG_LEVEL: 'debug', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const exited = new Promise<number | null>((resolve) => child.once('close', resolve))
+  const migrator: Migrator = { child, output: '', lines: [], exited }
+  child.stdout.on('data', (chunk: Buffer) => (migrator.output += chunk.toString()))
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    if (line.startsWith('{')) migrator.lines.push(JSON.parse(line) as Migrator['lines'][number])
+  })
+  running.add(migrator)
+  return migrator
+}
+
+const statementsOf = ({ lines }: Migrator): string[] =>
+  lines.flatMap(({ statement }) => (statement === undefined ? [] : [statement]))
+
+/** Resolves at the statement's line, which is written before the statement is made. */
+const untilStatement = (migrator: Migrator, isMeant: (statement: string, index: number) => boolean) =>
+  eventually(() => {
+    if (!statementsOf(migrator).some(isMeant))
+      throw new Error(`not seen; ${migrator.lines.length} lines so far`)
+  }, outcomeMillisMax)
+
+describe('aftertrace migrate', () => {
+  it('killed again and again while it moves rows of First light ends with every row', async () => {
+    const dataDir = join(folder, 'killed')
+    await cp(firstLight, dataDir, { recursive: true })
+    const below = seededIntegers(7)
+    const newest = (await readMigrations()).at(-1)?.name ?? ''
+    let killCount = 0
+    for (let isDone = false; !isDone;) {
+      const migrator = start([program, 'migrate'], { DATA_DIR: dataDir })
+      // Later each time, so that a step of many statements that begins anew comes to its end, too.
+      const killedAt = 5 + below(30) + 3 * killCount
+      migrator.child.stderr?.on('data', () => {
+        if (statementsOf(migrator).length >= killedAt) migrator.child.kill('SIGKILL')
+      })
+      const code = await migrator.exited
+      isDone = code === 0
+      if (isDone) expect(migrator.output).toContain(newest)
+      else expect([code, migrator.lines.at(-1)?.msg]).toEqual([null, 'schema statement'])
+      killCount += isDone ? 0 : 1
+    }
+    expect(killCount).toBeGreaterThan(3)
+    const store = await openStore({ dataDir, database: 'otel' })
+    expect(await readViewSums(store, rowViews, sums)).toEqual(sums)
+    await store.close()
+  }, 180_000)
+})
+
+describe('processes that migrate one server', () => {
+  let server: ClickHouseHttp
+  let store: Store
+  let serverCount = 0
+
+  const startServer = async (): Promise<void> => {
+    const dataDir = join(folder, `server-${serverCount++}`)
+    await cp(firstLight, dataDir, { recursive: true })
+    server = await startClickHouseHttp(join(dataDir, 'chdb'))
+    store = await openStore({ clickhouseUrl: server.url, database: 'otel' })
+  }
+  const startMigrator = (): Migrator => start([migrateProcess, server.url])
+  const expectEveryRow = async (): Promise<void> => {
+    expect(await readViewSums(store, rowViews, sums)).toEqual(sums)
+    const [row] = await store.query<{ key: string }>(
+      sql`SELECT sorting_key AS key FROM system.tables WHERE database = 'otel' AND name = 'spans'`,
+    )
+    expect(row?.key).toContain('trace_key')
+  }
+  afterEach(async () => {
+    await store.close()
+    await server.stop()
+  })
+
+  it('do it once: the second waits for the first and has nothing to do', async () => {
+    await startServer()
+    const first = startMigrator()
+    await untilStatement(first, (_, index) => index > 10)
+    const second = startMigrator()
+    expect([await first.exited, await second.exited]).toEqual([0, 0])
+    expect([first.output, second.output]).toEqual(['["003-trial.ts"]', '[]'])
+    expect(statementsOf(second)).toEqual([])
+    expect(second.lines[0]?.msg).toContain(`waiting for process ${first.child.pid} on `)
+    await expectEveryRow()
+  }, 120_000)
+
+  it('go on where one was killed', async () => {
+    await startServer()
+    const first = startMigrator()
+    await untilStatement(first, (statement) => statement.includes('`log_records_after_3` REPLACE'))
+    first.child.kill('SIGKILL')
+    const second = startMigrator()
+    expect(await second.exited).toBe(0)
+    expect(second.output).toBe('["003-trial.ts"]')
+    expect(second.lines.map(({ msg }) => msg)).toContain('took over the schema lock of a silent process')
+    expect(statementsOf(second).filter((statement) => statement.includes('RENAME TABLE `spans`'))).toEqual([])
+    await expectEveryRow()
+  }, 120_000)
+
+  it('do not hear from one that was frozen and wakes up', async () => {
+    await startServer()
+    const first = startMigrator()
+    await untilStatement(first, (statement) => statement.includes('INSERT INTO `spans_staging'))
+    first.child.kill('SIGSTOP')
+    const second = startMigrator()
+    await untilStatement(second, (_, index) => index > 10)
+    const statementsBefore = statementsOf(first).length
+    first.child.kill('SIGCONT')
+    expect([await first.exited, await second.exited]).toEqual([0, 0])
+    expect([first.output, second.output]).toEqual(['[]', '["003-trial.ts"]'])
+    // What was on its way through the pipe when the process was frozen may still arrive.
+    expect(statementsOf(first).length - statementsBefore).toBeLessThanOrEqual(1)
+    expect(first.lines.map(({ msg }) => msg).join('\n')).toContain('the schema lock of term 2 ended')
+    await expectEveryRow()
+  }, 120_000)
+})
