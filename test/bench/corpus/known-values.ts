@@ -40,6 +40,47 @@ export const absentAttribute: KnownAttribute = {
 
 const countries = ['DE', 'FR', 'GB', 'IT', 'ES', 'NL', 'PL', 'SE', 'AT', 'KR']
 
+/** Words that every body has, one of each frequency, found by full-text search as tokens of their own. */
+export interface KnownWords {
+  /** All words are equally frequent. */
+  wordCount: number
+  /** @param index below `wordCount` */
+  word(index: number): string
+}
+
+/** Each word is in exactly one log record of every ten. */
+export const wordOneInTen: KnownWords = { wordCount: 10, word: (index) => colours[index] ?? '' }
+
+/** Each word is in exactly one log record of every thousand. */
+export const wordOneInThousand: KnownWords = {
+  wordCount: 1000,
+  word: (index) => spelled(index, 3, shardSyllables),
+}
+
+/** Each word is in exactly one log record of every million. */
+export const wordOneInMillion: KnownWords = {
+  wordCount: 1_000_000,
+  word: (index) => spelled(index, 6, batchSyllables),
+}
+
+/** Looks like a word of `wordOneInMillion`, and no record has it. */
+export const absentWord: KnownWords = {
+  wordCount: 1_000_000,
+  word: (index) => `${wordOneInMillion.word(index)}my`,
+}
+
+const shardSyllables = ['ta', 'ko', 'mi', 'ru', 'se', 'no', 'la', 'vi', 'pe', 'du']
+const batchSyllables = ['bo', 'za', 'fy', 'ge', 'qui', 'ha', 'wo', 'xe', 'ju', 'cy']
+const colours = ['amber', 'azure', 'coral', 'ebony', 'indigo', 'ivory', 'ochre', 'sepia', 'teal', 'umber']
+
+/** A digit, a syllable. Words of different frequency share no syllable, so none lies within another. */
+const spelled = (index: number, digitCount: number, syllables: readonly string[]): string => {
+  let word = ''
+  for (let rest = index, digit = 0; digit < digitCount; digit++, rest = Math.floor(rest / 10))
+    word += syllables[rest % 10] ?? ''
+  return word
+}
+
 /** Letters, the first of them small: as short as they can be, and like no value of another attribute. */
 const codeOf = (index: number, length: number): string => {
   let code = ''
@@ -68,3 +109,8 @@ const steps = [618_033, 414_213, 732_051, 236_067, 645_751, 316_227, 605_551, 12
 
 export const knownAttributeAt = (attribute: KnownAttribute, place: number): KeyValue =>
   text(attribute.key, attribute.value(indexAt(place, attribute.valueCount)))
+
+export const knownWordsAt = (place: number): string =>
+  `cell=${wordAt(wordOneInTen, place)} shard=${wordAt(wordOneInThousand, place)} batch=${wordAt(wordOneInMillion, place)}`
+
+const wordAt = (words: KnownWords, place: number): string => words.word(indexAt(place, words.wordCount))

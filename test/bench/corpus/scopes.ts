@@ -1,6 +1,9 @@
 import type { InstrumentationScope } from '#telemetry/otlp/messages.ts'
 import type { Component, Operation } from './flows.ts'
-import { type Language, services } from './shop.ts'
+import { type Language, type Service, services } from './shop.ts'
+
+/** The library that hands a service's log records to its SDK. */
+export const logScopeOf = ({ language }: Service): InstrumentationScope => logScopes[language]
 
 /** The instrumentation library that makes the spans of an operation; services name the one for their own functions. */
 export const scopeOf = ({ service, component }: Operation): InstrumentationScope =>
@@ -20,6 +23,13 @@ const scope = (name: string, version: string): InstrumentationScope => ({
   attributes: [],
   droppedAttributesCount: 0,
 })
+
+const logScopes: Record<Language, InstrumentationScope> = {
+  nodejs: scope('@opentelemetry/instrumentation-pino', '0.70.0'),
+  java: scope('io.opentelemetry.logback-appender-1.0', '2.30.0-alpha'),
+  go: scope('go.opentelemetry.io/contrib/bridges/otelslog', '0.18.0'),
+  python: scope('opentelemetry.instrumentation.logging', '0.64b0'),
+}
 
 const applicationScopes = new Map(services.map(({ name }) => [name, scope(`shop.${name}`, '2.4.1')]))
 

@@ -3,8 +3,7 @@ import { type Component, type Operation, spanKinds } from './flows.ts'
 import { integer, text } from './key-values.ts'
 import type { RandomStream } from './random-stream.ts'
 import type { Language, Service } from './shop.ts'
-import type { RequestFacts } from './spans.ts'
-import type { TraceSpan } from './traces.ts'
+import type { RequestFacts, TraceSpan } from './traces.ts'
 import { userAgentAt } from './user-agents.ts'
 
 /** A new array each time; attributes that never change for an operation are the same objects in all of its spans. */
@@ -149,7 +148,7 @@ const describers: Record<Component, (operation: Operation) => AttributesOf> = {
 
 /** Clients and servers of one call tell the same outcome. One in 64 asks for what is not there. */
 const httpStatus = (span: TraceSpan): KeyValue => {
-  if (span.hasFailed) return httpStatuses.failed
+  if (span.failure !== undefined) return httpStatuses.failed
   const [draw = 255] = (span.answeredBy ?? span).spanId
   return draw < 4 ? httpStatuses.notFound : httpStatuses.ok
 }
@@ -160,7 +159,8 @@ const httpStatuses = {
   failed: integer('http.response.status_code', 503),
 }
 
-const rpcStatus = ({ hasFailed }: TraceSpan): KeyValue => (hasFailed ? rpcStatuses.failed : rpcStatuses.ok)
+const rpcStatus = ({ failure }: TraceSpan): KeyValue =>
+  failure === undefined ? rpcStatuses.ok : rpcStatuses.failed
 
 const rpcStatuses = {
   ok: text('rpc.response.status_code', 'OK'),

@@ -3,25 +3,13 @@ import { type AttributesOf, createAttributesOf } from './span-attributes.ts'
 import { type Operation, spanKinds } from './flows.ts'
 import { type Failure, failureOf, stackTrace } from './failures.ts'
 import { text } from './key-values.ts'
-import { indexAt, knownAttributeAt, oneInMillion, oneInTen, oneInThousand } from './known-values.ts'
+import { knownAttributeAt, oneInMillion, oneInThousand } from './known-values.ts'
 import type { RandomStream } from './random-stream.ts'
-import type { Trace, TraceSpan } from './traces.ts'
+import type { RequestFacts, Trace, TraceSpan } from './traces.ts'
 
 const exceptionOfFailedProbability = 0.75
 const handledExceptionProbability = 0.013
 const linkProbability = 0.03
-const sampledByThresholdProbability = 0.05
-
-/** What the spans of one trace say about the request that they serve. */
-export interface RequestFacts {
-  country: KeyValue
-  customerId: KeyValue
-  sessionId: KeyValue
-  orderNumber: number
-  userAgent: number
-  clientAddress: string
-  traceState: string
-}
 
 export const createSpanMaker = (random: RandomStream): ((trace: Trace) => Span[]) => {
   const attributesOf = new Map<Operation, AttributesOf>()
@@ -44,7 +32,14 @@ export const createSpanMaker = (random: RandomStream): ((trace: Trace) => Span[]
     return described
   }
 
-  const exception = (span: TraceSpan, failure: Failure, endUnixNano: bigint): SpanEvent => ({
+  /** Not every failure is recorded as an event, and some that are were handled. */
+  const exceptionIn = (span: TraceSpan): Failure | undefined => {
+    if (span.failure !== undefined)
+      return random.happens(exceptionOfFailedProbability) ? span.failure : undefined
+    return random.happens(handledExceptionProbability) ? failureOf(span, random) : undefined
+  }
+
+  const exceptionEvent = (span: TraceSpan, failure: Failure, endUnixNano: bigint): SpanEvent => ({
     timeUnixNano: endUnixNano - BigInt(random.below(Math.min(40_000, Math.floor(span.durationNanos)) + 1)),
     name: 'exception',
     droppedAttributesCount: 0,
@@ -61,13 +56,9 @@ export const createSpanMaker = (random: RandomStream): ((trace: Trace) => Span[]
       : []
 
   return (trace) => {
-    const facts = factsOf(trace, random)
+    const { facts } = trace
     const spans = trace.spans.map((span): Span => {
-      const { hasFailed } = span
-      const hasException = random.happens(
-        hasFailed ? exceptionOfFailedProbability : handledExceptionProbability,
-      )
-      const failure = hasFailed || hasException ? failureOf(span, random) : undefined
+      const exception = exceptionIn(span)
       const startTimeUnixNano = trace.startUnixNano + BigInt(Math.floor(span.startNanos))
       const endTimeUnixNano = trace.startUnixNano + BigInt(Math.floor(span.startNanos + span.durationNanos))
       const isCalledFromElsewhere = span.parent !== undefined && span.parent.pod !== span.pod
@@ -83,29 +74,17 @@ export const createSpanMaker = (random: RandomStream): ((trace: Trace) => Span[]
         endTimeUnixNano,
         attributes: attributes(span, facts),
         droppedAttributesCount: 0,
-        events: failure !== undefined && hasException ? [exception(span, failure, endTimeUnixNano)] : [],
+        events: exception === undefined ? [] : [exceptionEvent(span, exception, endTimeUnixNano)],
         droppedEventsCount: 0,
         links: links(span),
         droppedLinksCount: 0,
-        status: failure !== undefined && hasFailed ? { code: 2, message: failure.message } : unset,
+        status: span.failure === undefined ? unset : { code: 2, message: span.failure.message },
       }
     })
     linked = linkTo(spans[0])
     return spans
   }
 }
-
-const factsOf = (trace: Trace, random: RandomStream): RequestFacts => ({
-  country: text(oneInTen.key, oneInTen.value(indexAt(trace.number, oneInTen.valueCount))),
-  customerId: text('user.id', `c-${random.hex(4)}`),
-  sessionId: text('session.id', Buffer.from(random.bytes(15)).toString('base64url')),
-  orderNumber: 4_000_000_000 + random.below(900_000_000),
-  userAgent: Math.floor(random.next() ** 2 * 1000),
-  clientAddress: `${11 + random.below(180)}.${random.below(256)}.${random.below(256)}.${random.below(256)}`,
-  traceState: random.happens(sampledByThresholdProbability)
-    ? `ot=th:8;rv:${random.pick(['8', '9', 'a', 'b', 'c', 'd', 'e', 'f'])}${random.hex(7).slice(1)}`
-    : '',
-})
 
 const linkTo = (span: Span | undefined): SpanLink | undefined =>
   span && {

@@ -1,4 +1,8 @@
+import type { KeyValue } from '#telemetry/otlp/messages.ts'
 import { type Flow, type Operation, childrenMax, createFlows, spanKinds, spansPerTrace } from './flows.ts'
+import { type Failure, failureOf } from './failures.ts'
+import { text } from './key-values.ts'
+import { knownAttributeAt, oneInTen } from './known-values.ts'
 import { type Pod, podsPerService } from './pods.ts'
 import type { RandomStream } from './random-stream.ts'
 import { services } from './shop.ts'
@@ -18,20 +22,31 @@ export interface TraceSpan {
   ownNanos: number
   /** Children so far have ended by then. */
   busyUntilNanos: number
-  hasFailed: boolean
+  failure: Failure | undefined
+}
+
+/** What a request tells the services on its way. */
+export interface RequestFacts {
+  country: KeyValue
+  customerId: KeyValue
+  sessionId: KeyValue
+  orderNumber: number
+  userAgent: number
+  clientAddress: string
+  traceState: string
 }
 
 export interface Trace {
-  /** 0 for the first. */
-  number: number
   traceId: Uint8Array
   startUnixNano: bigint
+  facts: RequestFacts
   spans: TraceSpan[]
 }
 
-/** A span fails by itself this often; its callers mostly fail with it. */
+/** By itself; its callers mostly fail with it. */
 const ownFailureProbability = 0.0052
 const failsWithCalleeProbability = 0.7
+const sampledByThresholdProbability = 0.05
 /** A consumer takes its message this long after it was sent. */
 const queuedMedianNanos = 12_000_000
 const wireMedianNanos = 220_000
@@ -68,19 +83,20 @@ export const createTraceSource = (
         durationNanos: ownNanos,
         ownNanos,
         busyUntilNanos: 0,
-        hasFailed: random.happens(ownFailureProbability),
+        failure: undefined,
       }
       if (parent !== undefined && operation.kind === spanKinds.server) parent.answeredBy = span
       spans.push(span)
     }
     spendTime(spans, random)
+    fail(spans, random)
     return spans
   }
 
   return (startUnixNano, spreadNanos) => ({
-    number: traceCount++,
     traceId: random.bytes(16),
     startUnixNano: startUnixNano + BigInt(Math.floor(random.next() * spreadNanos)),
+    facts: factsOf(traceCount++, random),
     spans: spansOf(flows[Math.floor(random.next() ** flowSkew * flows.length)] ?? []),
   })
 }
@@ -98,8 +114,6 @@ const spendTime = (spans: readonly TraceSpan[], random: RandomStream): void => {
       parent.answeredBy === span
         ? span.durationNanos + random.lognormal(wireMedianNanos, 0.5)
         : span.durationNanos
-    parent.hasFailed ||=
-      span.hasFailed && (parent.answeredBy === span || random.happens(failsWithCalleeProbability))
   }
   for (const span of spans) {
     const { parent } = span
@@ -107,6 +121,34 @@ const spendTime = (spans: readonly TraceSpan[], random: RandomStream): void => {
     span.busyUntilNanos = span.startNanos
   }
 }
+
+/** From the leaves to the entry: a call fails with its callee always, everything else mostly. */
+const fail = (spans: readonly TraceSpan[], random: RandomStream): void => {
+  for (let index = spansPerTrace - 1; index >= 0; index--) {
+    const span = spans[index]
+    if (span === undefined) continue
+    if (span.failure === undefined && random.happens(ownFailureProbability))
+      span.failure = failureOf(span, random)
+    const { parent, failure, operation } = span
+    if (failure === undefined || parent === undefined || operation.kind === spanKinds.consumer) continue
+    if (parent.answeredBy === span || random.happens(failsWithCalleeProbability))
+      parent.failure ??= failureOf(parent, random)
+  }
+}
+
+const factsOf = (traceNumber: number, random: RandomStream): RequestFacts => ({
+  country: knownAttributeAt(oneInTen, traceNumber),
+  customerId: text('user.id', `c-${random.hex(4)}`),
+  sessionId: text('session.id', Buffer.from(random.bytes(15)).toString('base64url')),
+  orderNumber: 4_000_000_000 + random.below(900_000_000),
+  userAgent: Math.floor(random.next() ** 2 * 1000),
+  clientAddress: `${11 + random.below(180)}.${random.below(256)}.${random.below(256)}.${random.below(256)}`,
+  traceState: random.happens(sampledByThresholdProbability) ? `ot=th:8;rv:${sampledRandomness(random)}` : '',
+})
+
+/** 56 bits that are not below the threshold 8, which keeps every other trace. */
+const sampledRandomness = (random: RandomStream): string =>
+  `${'89abcdef'.charAt(random.below(8))}${random.hex(7).slice(1)}`
 
 const startBelow = (parent: TraceSpan, span: TraceSpan, random: RandomStream): number => {
   const parentEnd = parent.startNanos + parent.durationNanos
