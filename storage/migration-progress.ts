@@ -7,7 +7,7 @@ const lineMillisMin = 3000
 export const createProgressLog = (
   logger: Logger,
   names: { migration: string; step: string },
-): { report(progress: Progress): void; end(): void } => {
+): { report: (progress: Progress) => void; end: () => void } => {
   const startedAt = performance.now()
   let loggedAt = startedAt
   let latest: Progress | undefined

@@ -71,27 +71,36 @@ const untilStatement = (migrator: Migrator, isMeant: (statement: string, index: 
       throw new Error(`not seen; ${migrator.lines.length} lines so far`)
   }, outcomeMillisMax)
 
+/**
+ * The exit code, or null when it was killed at the statement of this number. Each attempt is given more of them than the
+ * one before, so that a step of many that begins anew comes to its end, too.
+ */
+const killedAfter = async (migrator: Migrator, statementsMax: number): Promise<number | null> => {
+  migrator.child.stderr?.on('data', () => {
+    if (statementsOf(migrator).length >= statementsMax) migrator.child.kill('SIGKILL')
+  })
+  const code = await migrator.exited
+  if (code !== null && code !== 0)
+    throw new Error(`it failed: ${migrator.lines.at(-1)?.msg ?? migrator.output}`)
+  return code
+}
+
 describe('aftertrace migrate', () => {
   it('killed again and again while it moves rows of First light ends with every row', async () => {
     const dataDir = join(folder, 'killed')
     await cp(firstLight, dataDir, { recursive: true })
     const below = seededIntegers(7)
     const newest = (await readMigrations()).at(-1)?.name ?? ''
-    let killCount = 0
-    for (let isDone = false; !isDone;) {
-      const migrator = start([program, 'migrate'], { DATA_DIR: dataDir })
-      // Later each time, so that a step of many statements that begins anew comes to its end, too.
-      const killedAt = 5 + below(30) + 3 * killCount
-      migrator.child.stderr?.on('data', () => {
-        if (statementsOf(migrator).length >= killedAt) migrator.child.kill('SIGKILL')
-      })
-      const code = await migrator.exited
-      isDone = code === 0
-      if (isDone) expect(migrator.output).toContain(newest)
-      else expect([code, migrator.lines.at(-1)?.msg]).toEqual([null, 'schema statement'])
-      killCount += isDone ? 0 : 1
+    const atTheirEnd: (string | undefined)[] = []
+    let last: Migrator
+    for (;;) {
+      last = start([program, 'migrate'], { DATA_DIR: dataDir })
+      if ((await killedAfter(last, 5 + below(30) + 3 * atTheirEnd.length)) !== null) break
+      atTheirEnd.push(last.lines.at(-1)?.msg)
     }
-    expect(killCount).toBeGreaterThan(3)
+    expect(last.output).toContain(newest)
+    expect(atTheirEnd.length).toBeGreaterThan(3)
+    expect(new Set(atTheirEnd)).toEqual(new Set(['schema statement']))
     const store = await openStore({ dataDir, database: 'otel' })
     expect(await readViewSums(store, rowViews, sums)).toEqual(sums)
     await store.close()
