@@ -35,7 +35,7 @@ export interface MigrationContext {
   journal: Journal
   logger: Logger
   /** May be called after every piece of work; a line is logged every few seconds. */
-  report(progress: Progress): void
+  report: (this: void, progress: Progress) => void
 }
 
 export interface Journal {

@@ -1,9 +1,10 @@
 import { messageOf } from '#runtime/errors.ts'
 import { type Logger, silentLogger } from '#runtime/logger.ts'
 import type { Store } from './connection.ts'
+import { createDerivedRows, ofRange } from './derived-rows.ts'
 import { type Columns, constantColumn, encodeBlock } from './native-block.ts'
 import type { PhysicalTable } from './physical-tables.ts'
-import { type Sql, sql } from './sql.ts'
+import { sql } from './sql.ts'
 
 /**
  * Brings ranges of queued records into the store exactly once. A range becomes one block per table and day; a block is
@@ -34,17 +35,22 @@ export interface RangeStore {
   insertBlock(identity: RangeIdentity, attempt: number, block: RangeBlock): Promise<void>
   /**
    * Whether the block is in the store under any attempt. A block is there whole or not at all, so any row of it will do;
-   * another number of rows than the range makes now (its log was damaged meanwhile) is logged. What the engine derives
-   * from rows while inserting may be missing after a crash even where the rows are there, so it is derived again.
+   * another number of rows than the range makes now (its log was damaged meanwhile) is logged.
    */
   hasBlock(identity: RangeIdentity, block: RangeBlock): Promise<boolean>
+  /**
+   * To be called for a block whose rows are in, after any attempt at it whose outcome was not known: what the engine derives
+   * while inserting may then be missing, or there for an attempt that came to nothing. May be repeated.
+   */
+  deriveAgain(identity: RangeIdentity, block: RangeBlock): Promise<void>
   /** Resource rows may be written again without harm: the last one counts. */
   insertResources(columns: Columns): Promise<void>
 }
 
 export const createRangeStore = (store: Store, logger: Logger = silentLogger): RangeStore => {
+  const derived = createDerivedRows(store, logger)
   const hasBlock = async (identity: RangeIdentity, block: RangeBlock): Promise<boolean> => {
-    const where = rowsOf(identity, block)
+    const where = ofRange(block.table, block.day, prefixOf(identity))
     const attempts = await store.query<{ found: string }>(
       sql`SELECT count() AS found FROM ${sql.identifier(block.table)} WHERE ${where} GROUP BY range`,
     )
@@ -57,14 +63,13 @@ export const createRangeStore = (store: Store, logger: Logger = silentLogger): R
         'a range is in the store with another number of rows than its records make; it is left as it is',
       )
     }
-    await store.command(
-      sql`INSERT INTO resource_sightings ${sightings(block.table)} WHERE ${where} GROUP BY tenant, resource_id, day`,
-    )
     return true
   }
 
   return {
     hasBlock,
+    deriveAgain: (identity, { table, day }) =>
+      derived.deriveAgain({ table, day, rangePrefix: prefixOf(identity) }),
     insertBlock: (identity, attempt, block) => {
       const range = constantColumn(`${prefixOf(identity)}${attempt}`, block.rowCount)
       const columns: Columns = { ...block.columns, range }
@@ -85,21 +90,3 @@ const insert = async (store: Store, table: PhysicalTable, columns: Columns): Pro
 /** What the `range` column of a range's rows begins with; the attempt follows. */
 const prefixOf = (identity: RangeIdentity): string =>
   `${identity.partition}:${identity.firstOffset}-${identity.lastOffset}#`
-
-const timeColumn = (table: RangeTable): Sql => sql.identifier(table === 'spans' ? 'start_time' : 'time')
-
-const rowsOf = (identity: RangeIdentity, block: RangeBlock): Sql => {
-  const day = sql`toDate(${sql.int64(block.day)})`
-  return sql`toDate(${timeColumn(block.table)}) = ${day} AND startsWith(range, ${sql.string(prefixOf(identity))})`
-}
-
-/** The same as the materialised views of schema/ compute. */
-const sightings = (table: RangeTable): Sql => {
-  const seen = sql`toDateTime64(ingested_at, 9, 'UTC')`
-  const start = timeColumn(table)
-  const end =
-    table === 'spans'
-      ? sql`addNanoseconds(start_time, least(greatest(duration_nanos, 0), 2592000000000000))`
-      : sql`time`
-  return sql`SELECT tenant, resource_id, toDate(${start}) AS day, min(least(${start}, ${seen})) AS first_seen, max(least(${end}, ${seen})) AS last_seen FROM ${sql.identifier(table)}`
-}

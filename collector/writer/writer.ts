@@ -141,8 +141,9 @@ export const createWriter = (settings: WriterSettings): Writer => {
   ): Promise<boolean> => {
     let isOutcomeUnknown = isOutcomeUnknownAtFirst
     return untilDone(signal, async () => {
-      if (isOutcomeUnknown) {
-        if (await store.hasBlock(state.identity, block)) return
+      const isRepeated = isOutcomeUnknown
+      if (isRepeated) {
+        if (await store.hasBlock(state.identity, block)) return store.deriveAgain(state.identity, block)
         // Saved before it is used, so that no two attempts ever carry the same number.
         state.intent = { ...state.intent, attempt: state.intent.attempt + 1 }
         await state.partition.savePosition({ next: state.partition.position().next, intent: state.intent })
@@ -152,6 +153,7 @@ export const createWriter = (settings: WriterSettings): Writer => {
       await store.insertBlock(state.identity, state.intent.attempt, block)
       insertMillis.record(performance.now() - startedAt, { table: block.table })
       rowsWritten.add(block.rowCount, { table: block.table })
+      if (isRepeated) await store.deriveAgain(state.identity, block)
     })
   }
 
