@@ -1,4 +1,4 @@
-import { anyValueToText } from '#telemetry/otlp/any-value.ts'
+import { anyValueInnerTypes, anyValueToText } from '#telemetry/otlp/any-value.ts'
 import type { KeyValue } from '#telemetry/otlp/messages.ts'
 
 /**
@@ -14,4 +14,8 @@ export const copiedBytesMaxOf = (requestBytes: number): number =>
 
 /** About as many bytes as the attributes take in each row. */
 export const sharedBytesOf = (attributes: readonly KeyValue[] = []): number =>
-  attributes.reduce((sum, { key, value }) => sum + key.length + anyValueToText(value).length, 0)
+  attributes.reduce(
+    (sum, { key, value }) =>
+      sum + key.length + anyValueToText(value).length + anyValueInnerTypes(value).length,
+    0,
+  )

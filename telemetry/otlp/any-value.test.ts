@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { anyValueInnerTypes, anyValueToText, anyValueType } from './any-value.ts'
+import { anyValueInnerTypes, anyValueToText, anyValueType, wholeValueMark } from './any-value.ts'
+import { anyValue } from './descriptors.ts'
 import type { AnyValue } from './messages.ts'
+import { decodeMessage } from './protobuf.ts'
 
 const text = (stringValue: string): AnyValue => ({ stringValue })
 
@@ -83,11 +85,19 @@ describe('anyValueInnerTypes', () => {
 
   it('goes through maps in the order of their JSON', () => {
     const value = map(
-      { key: 'b', value: { bytesValue: new Uint8Array() } },
-      { key: 'a', value: array({ intValue: 1n }, {}) },
       { key: 'b', value: { doubleValue: 2 } },
+      { key: 'a', value: array({ intValue: 1n }, {}) },
     )
     expect(anyValueToText(value)).toBe('{"a":[1,null],"b":2}')
     expect(anyValueInnerTypes(value)).toBe('ied')
+  })
+
+  it('holds the whole value where a map has a key twice, which its JSON has once', () => {
+    const value = array(map({ key: 'b', value: text('first') }, { key: 'b', value: text('last') }))
+    expect(anyValueToText(value)).toBe('[{"b":"last"}]')
+    const types = anyValueInnerTypes(value)
+    expect(types[0]).toBe(wholeValueMark)
+    const bytes = Buffer.from(types.slice(1), 'base64')
+    expect(decodeMessage(anyValue, bytes, 'a value')).toEqual(value)
   })
 })

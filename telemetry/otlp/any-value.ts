@@ -1,5 +1,7 @@
 /** Attribute values as text, for stores that keep strings: the text the OpenTelemetry Collector would write. */
+import { anyValue } from './descriptors.ts'
 import type { AnyValue, KeyValue } from './messages.ts'
+import { encodeMessage } from './protobuf.ts'
 
 /** s string, b bool, i int, d double, y bytes, a array, m map, e empty. */
 export type AnyValueType = 's' | 'b' | 'i' | 'd' | 'y' | 'a' | 'm' | 'e'
@@ -29,25 +31,37 @@ export const anyValueToText = (value: AnyValue | undefined): string => {
   return anyValueType(value) === 'e' ? '' : jsonOf(value)
 }
 
+/** What `anyValueInnerTypes` begins with where it holds the whole value. No type has this letter. */
+export const wholeValueMark = '='
+
 /**
- * One letter for each value inside an array or map, in the order of its text, where that text alone reads back as other
- * types: bytes, a double without a fraction, NaN, the infinities. '' where the text says all, and for other values.
+ * What the text of an array or map does not tell; '' where it tells all, and for other values. One letter for each value
+ * inside, in the order of the text, where that text reads back as other types: bytes, a double without a fraction, NaN,
+ * the infinities. Where a map inside has a key more than once, the text has only the last: then `=` and the base64 of the
+ * whole value in protobuf.
  */
 export const anyValueInnerTypes = (value: AnyValue | undefined): string => {
+  const type = anyValueType(value)
+  if (value === undefined || (type !== 'a' && type !== 'm')) return ''
   let types = ''
   let isTold = true
+  let hasLostEntries = false
   const visit = (inner: AnyValue | undefined): void => {
     const type = anyValueType(inner)
     if (type === 'a') for (const item of inner?.arrayValue?.values ?? []) visit(item)
-    else if (type === 'm') for (const [, item] of sortedEntries(inner?.kvlistValue?.values ?? [])) visit(item)
-    else {
+    else if (type === 'm') {
+      const entries = inner?.kvlistValue?.values ?? []
+      const sorted = sortedEntries(entries)
+      if (sorted.length < entries.length) hasLostEntries = true
+      for (const [, item] of sorted) visit(item)
+    } else {
       types += type
       // A number of JSON is taken for an integer unless it has a fraction or an exponent.
       if (type === 'y' || (type === 'd' && !/\d[.e]/.test(anyValueToText(inner)))) isTold = false
     }
   }
-  const type = anyValueType(value)
-  if (type === 'a' || type === 'm') visit(value)
+  visit(value)
+  if (hasLostEntries) return wholeValueMark + base64Of(encodeMessage(anyValue, value))
   return isTold ? '' : types
 }
 
