@@ -4,8 +4,9 @@ import type { KeyValue } from '#telemetry/otlp/messages.ts'
 
 /**
  * Attributes as two columns hold them: texts by key, and one letter per entry for its type ('' when all are strings).
- * Where the JSON text of an array or map does not tell the types inside it, the letters of the entries are followed by
- * ':' and these types for each array and map in turn: `sam:dd:` is a string, an array of two doubles, a map that tells.
+ * Where the JSON text of an array or map does not tell what is inside it, the letters of the entries are followed by ':'
+ * and the inner types (telemetry/otlp/any-value.ts) of each array and map in turn: `sam:dd:` is a string, an array of two
+ * doubles, a map that tells. Read back by storage/export-requests/stored-attributes.ts.
  */
 export interface AttributeColumns {
   map: TextMap

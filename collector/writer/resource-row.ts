@@ -10,7 +10,8 @@ const emptyResource: Resource = { attributes: [], droppedAttributesCount: 0, ent
 
 /**
  * The row of a resource. Its id is a hash of everything that tells it apart, tenant included, and not of the order in
- * which attributes came; so every writer gives the same resource the same id without asking.
+ * which keys came; so every writer gives the same resource the same id without asking. Attributes of one key, which no
+ * sender should send, keep their order: which of them counts is the reader's choice.
  */
 export const resourceRow = (
   tenant: string,
@@ -21,7 +22,7 @@ export const resourceRow = (
   const entityRefs = resource.entityRefs.length === 0 ? '' : JSON.stringify(resource.entityRefs)
   const sorted = resource.attributes
     .map(({ key, value }) => [key, anyValueToText(value), anyValueType(value) + anyValueInnerTypes(value)])
-    .toSorted(byKeyThenValue)
+    .toSorted(([a = ''], [b = '']) => (a === b ? 0 : a < b ? -1 : 1))
   const identity = JSON.stringify([tenant, schemaUrl, resource.droppedAttributesCount, entityRefs, sorted])
   return {
     tenant,
@@ -32,12 +33,4 @@ export const resourceRow = (
     schema_url: schemaUrl,
     entity_refs: entityRefs,
   }
-}
-
-const byKeyThenValue = (a: readonly string[], b: readonly string[]): number => {
-  for (let index = 0; index < a.length; index++) {
-    const [left = '', right = ''] = [a[index], b[index]]
-    if (left !== right) return left < right ? -1 : 1
-  }
-  return 0
 }
