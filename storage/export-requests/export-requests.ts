@@ -124,5 +124,5 @@ export const createExportRequests = (store: Store, limits: Partial<PageLimits> =
 /** The index lies on the text of the id. */
 const narrowed = ({ range, traceId }: TraceSelection) => ({
   range,
-  conditions: traceId === undefined ? [] : [sql`lower(hex(trace_id)) = ${sql.string(traceId)}`],
+  conditions: traceId === undefined ? undefined : [sql`lower(hex(trace_id)) = ${sql.string(traceId)}`],
 })

@@ -33,22 +33,24 @@ const int64Max = 2n ** 63n - 1n
 const nanosPerHour = 3_600_000_000_000n
 const receivedAtNanos = BigInt(receivedAtMillis) * 1_000_000n
 
+const oddTexts = [
+  '',
+  ' ',
+  '\0',
+  '\u2028<&>',
+  '"\\\n\t',
+  '주문 완료',
+  '__proto__',
+  'NaN',
+  'null',
+  '7',
+  '=',
+  'a:b',
+]
 const text = fc.oneof(
-  { weight: 4, arbitrary: fc.string({ unit: 'binary', maxLength: 12 }) },
-  fc.constantFrom(
-    '',
-    ' ',
-    '\0',
-    '\u2028<&>',
-    '"\\\n\t',
-    '주문 완료',
-    '__proto__',
-    'NaN',
-    'null',
-    '7',
-    '=',
-    'a:b',
-  ),
+  { weight: 40, arbitrary: fc.string({ unit: 'binary', maxLength: 12 }) },
+  { weight: 10, arbitrary: fc.constantFrom(...oddTexts) },
+  { weight: 1, arbitrary: fc.constantFrom('x'.repeat(200), '주'.repeat(2000)) },
 )
 const bytes = (length: number): fc.Arbitrary<Uint8Array> =>
   fc.uint8Array({ minLength: length, maxLength: length })
