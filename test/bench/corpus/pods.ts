@@ -5,12 +5,14 @@ import { type Language, type Service, services } from './shop.ts'
 
 export const podsPerService = 10
 const nodeCount = 12
+export const schemaUrl = 'https://opentelemetry.io/schemas/1.44.0'
 
 export interface Pod {
   index: number
   service: Service
   address: string
-  startTimeUnixNano: (nowUnixNano: bigint) => bigint
+  /** At the first moment of the corpus. */
+  ageNanos: bigint
   resource: Resource
 }
 
@@ -32,12 +34,11 @@ const createPod = (
   random: RandomStream,
 ): Pod => {
   const node = 10 + random.below(nodeCount)
-  const ageNanos = BigInt(60 + random.below(86_400)) * 1_000_000_000n
   return {
     index,
     service,
     address: `10.42.${node}.${100 + random.below(150)}`,
-    startTimeUnixNano: (nowUnixNano) => nowUnixNano - ageNanos,
+    ageNanos: BigInt(60 + random.below(86_400)) * 1_000_000_000n,
     resource: {
       droppedAttributesCount: 0,
       entityRefs: [],

@@ -17,7 +17,7 @@ export const applicationScope = (serviceName: string): InstrumentationScope => {
   return found
 }
 
-const scope = (name: string, version: string): InstrumentationScope => ({
+export const scope = (name: string, version: string): InstrumentationScope => ({
   name,
   version,
   attributes: [],

@@ -53,11 +53,13 @@ const wireMedianNanos = 220_000
 /** Some flows are much more frequent than others. */
 const flowSkew = 2.2
 
+const flows = createFlows()
+
+/** Equal streams make equal traces, whatever else is drawn from others. */
 export const createTraceSource = (
   random: RandomStream,
   pods: readonly Pod[],
 ): ((startUnixNano: bigint, spreadNanos: number) => Trace) => {
-  const flows = createFlows()
   const podsOf = new Map(
     services.map((service, index) => [
       service,
