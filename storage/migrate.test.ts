@@ -9,7 +9,7 @@ import { type ViewSums, readViewSums, rowViews } from '../test/harness/view-sums
 import { type Store, openStore } from './connection.ts'
 import { readMigrations } from './known-migrations.ts'
 import { migrate, planMigrations } from './migrate.ts'
-import { type Migration, statements } from './migration.ts'
+import { type Migration, type MigrationStep, statements } from './migration.ts'
 import { type RowMove, moveRows } from './move-rows.ts'
 import { type Sql, sql } from './sql.ts'
 
@@ -216,6 +216,25 @@ describe('a migration that is killed', () => {
     }
     expect(statementsMade).toBeGreaterThan(25)
   }, 240_000)
+
+  it('does not run a step again that is recorded', async () => {
+    const store = await openEmpty()
+    const runs: string[] = []
+    let isFailing = true
+    const step = (name: string): MigrationStep => ({
+      name,
+      run: async () => {
+        runs.push(name)
+        if (name === 'second' && isFailing) throw new Killed()
+      },
+    })
+    const steps = ['first', 'second', 'third'].map(step)
+    const counted: Migration[] = [{ version: 1, name: '001-counted.ts', steps }]
+    await expect(migrate(store, { migrations: counted })).rejects.toThrow(Killed)
+    isFailing = false
+    expect(await migrate(store, { migrations: counted })).toEqual({ applied: ['001-counted.ts'] })
+    expect(runs).toEqual(['first', 'second', 'second', 'third'])
+  })
 
   it('while a partition was being dropped does not take the rest for all of it', async () => {
     const store = await openCopy(small)

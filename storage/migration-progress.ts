@@ -2,6 +2,8 @@ import type { Logger } from '#runtime/logger.ts'
 import type { Progress } from './migration.ts'
 
 const lineMillisMin = 3000
+/** Before so much is done, what is left cannot be told: small partitions take a time that does not depend on their rows. */
+const estimateFrom = 0.05
 
 /** A line every few seconds while a step reports, and one at its end; nothing for a step that had nothing to report. */
 export const createProgressLog = (
@@ -19,7 +21,9 @@ export const createProgressLog = (
       loggedAt = performance.now()
       const { rowsDone, rowsTotal, partitionsDone, partitionsTotal } = progress
       const secondsLeft =
-        rowsDone === 0 ? undefined : Math.round((secondsSinceStart() * (rowsTotal - rowsDone)) / rowsDone)
+        rowsDone < rowsTotal * estimateFrom
+          ? undefined
+          : Math.round((secondsSinceStart() * (rowsTotal - rowsDone)) / rowsDone)
       logger.info(
         { ...names, ...progress, secondsLeft },
         `${names.step}: ${partitionsDone} of ${partitionsTotal} partitions, ${rowsDone} of ${rowsTotal} rows`,

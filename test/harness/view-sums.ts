@@ -36,11 +36,15 @@ export const readViewSums = async (
     const row = sql`formatRow('TSV', ${sql.join(columns.map(quoted), sql`, `)})`
     const days = await store.query<ViewSums[string]['days'][number]>(
       sql`SELECT toString(toDate(${time})) AS day, toString(count()) AS rows, toString(sum(sipHash64(${row}))) AS checksum FROM ${sql.identifier(view)} GROUP BY day ORDER BY day`,
+      { maxExecutionSeconds },
     )
     sums[view] = { columns, days }
   }
   return sums
 }
+
+/** Enough for some million rows, where a benchmark or a large test compares. */
+const maxExecutionSeconds = 120
 
 const timeColumns = ['Timestamp', 'TimeUnix', 'Start']
 

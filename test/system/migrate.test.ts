@@ -85,7 +85,26 @@ const killedAfter = async (migrator: Migrator, statementsMax: number): Promise<n
   return code
 }
 
+const outputOf = async (dataDir: string, ...options: string[]): Promise<string> => {
+  const migrator = start([program, 'migrate', ...options], { DATA_DIR: dataDir })
+  expect(await migrator.exited).toBe(0)
+  return migrator.output
+}
+
 describe('aftertrace migrate', () => {
+  it('says with --plan what it would do, and then does it', async () => {
+    const dataDir = join(folder, 'planned')
+    await cp(firstLight, dataDir, { recursive: true })
+    const pending = (await readMigrations()).slice(2).map(({ name }) => name)
+    const plan = await outputOf(dataDir, '--plan')
+    for (const name of pending) expect(plan).toContain(`Would apply ${name}`)
+    expect(plan).toMatch(/ {2}spans: 444 rows, 0\.\d MB, in 6 partitions\n/)
+    expect(plan).toMatch(/It needs \d+\.\d MB of free disk space; \d+\.\d MB are free\./)
+    expect(await outputOf(dataDir)).toBe(`Applied ${pending.join(', ')}.\n`)
+    expect(await outputOf(dataDir)).toBe('The schema is up to date.\n')
+    expect(await outputOf(dataDir, '--plan')).toBe('The schema is up to date.\n')
+  }, 60_000)
+
   it('killed again and again while it moves rows of First light ends with every row', async () => {
     const dataDir = join(folder, 'killed')
     await cp(firstLight, dataDir, { recursive: true })
