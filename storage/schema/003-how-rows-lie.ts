@@ -228,16 +228,16 @@ const kindColumns: Record<(typeof pointTables)[number], string> = {
     aggregation_temporality Int32 CODEC(ZSTD(1)),
     is_monotonic Bool CODEC(ZSTD(1)),${exemplarColumns}`,
   metric_histogram_points: `${distributionColumns},
-    bucket_counts Array(UInt64) CODEC(ZSTD(1)),
+    bucket_counts Array(UInt64) CODEC(ZSTD(3)),
     explicit_bounds Array(Float64) CODEC(ZSTD(1)),${exemplarColumns}`,
   metric_exp_histogram_points: `${distributionColumns},
     scale Int32 CODEC(ZSTD(1)),
     zero_count UInt64 CODEC(ZSTD(1)),
     zero_threshold Float64 CODEC(ZSTD(1)),
     positive_offset Int32 CODEC(ZSTD(1)),
-    positive_bucket_counts Array(UInt64) CODEC(ZSTD(1)),
+    positive_bucket_counts Array(UInt64) CODEC(ZSTD(3)),
     negative_offset Int32 CODEC(ZSTD(1)),
-    negative_bucket_counts Array(UInt64) CODEC(ZSTD(1)),${exemplarColumns}`,
+    negative_bucket_counts Array(UInt64) CODEC(ZSTD(3)),${exemplarColumns}`,
   metric_summary_points: `
     count UInt64 CODEC(ZSTD(1)),
     sum Float64 CODEC(ZSTD(1)),
@@ -318,12 +318,12 @@ const operationKeyColumns = `${serviceKeyColumns},
     -- spans that were kept by chance stand for several: readers weigh what they count, see telemetry/sampling.ts
     sampling_threshold UInt64 CODEC(ZSTD(1))`
 const timeColumn = `time DateTime('UTC') CODEC(Delta, ZSTD(1))`
-const sum = (type: string): string => `SimpleAggregateFunction(sum, ${type}) CODEC(ZSTD(1))`
+const sum = (type: string): string => `SimpleAggregateFunction(sum, ${type}) CODEC(ZSTD(3))`
 const measureColumns = `
     span_count ${sum('UInt64')},
     error_count ${sum('UInt64')},
     -- how many spans in which duration bucket (telemetry/duration-buckets.ts), buckets ascending
-    durations SimpleAggregateFunction(sumMap, Tuple(Array(UInt16), Array(UInt64))) CODEC(ZSTD(1))`
+    durations SimpleAggregateFunction(sumMap, Tuple(Array(UInt16), Array(UInt64))) CODEC(ZSTD(3))`
 
 const tiers = [
   { name: '10s', seconds: 10, partition: 'toDate(time)', near: 'toStartOfHour(time)' },
@@ -338,7 +338,7 @@ const createDerived: Sql[] = [
 (${serviceKeyColumns},
     -- to the millisecond, and the duration to its bucket: candidates are found here, and looked at in spans
     start_time DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
-    trace_key UInt32 CODEC(NONE),
+    trace_key UInt32 CODEC(ZSTD(1)),
     operation LowCardinality(String) CODEC(ZSTD(1)),
     kind Int8 CODEC(ZSTD(1)),
     is_error Bool CODEC(ZSTD(1)),
@@ -373,7 +373,7 @@ SETTINGS ${rollupSettings}`),
     -- entry spans only, of kind server or consumer; what follows counts these
     request_count ${sum('UInt64')},
     error_count ${sum('UInt64')},
-    durations SimpleAggregateFunction(sumMap, Tuple(Array(UInt16), Array(UInt64))) CODEC(ZSTD(1))
+    durations SimpleAggregateFunction(sumMap, Tuple(Array(UInt16), Array(UInt64))) CODEC(ZSTD(3))
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY ${partition}
