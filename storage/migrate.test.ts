@@ -170,6 +170,27 @@ describe('a database with rows of First light', () => {
     expect(await count(store, sql`resource_sightings`)).toBe(before + 1)
   })
 
+  it('has every row of a part that is too large for one statement', async () => {
+    const store = await openEmpty()
+    const rows = 2_300_000
+    const table = (name: Sql, order: string): Sql =>
+      sql`CREATE TABLE ${name} (day Date, a UInt64) ENGINE = MergeTree PARTITION BY day ORDER BY ${sql.ownFile(order)}`
+    const first: Migration = { version: 1, name: '001', steps: [statements('table', table(sql`work`, 'a'))] }
+    await migrate(store, { migrations: [first] })
+    await store.command(
+      sql`INSERT INTO work SELECT '2026-11-20', number FROM numbers(${sql.uint64(rows)}) SETTINGS max_insert_block_size = 10000000, min_insert_block_size_rows = 10000000, min_insert_block_size_bytes = 1000000000`,
+    )
+    expect(await count(store, sql`system.parts WHERE active AND table = 'work'`)).toBe(1)
+    const steps = [moveRows({ table: 'work', create: (name) => table(name, 'cityHash64(a)') })]
+    const made: string[] = []
+    const watched = withCommand(store, ({ text }) => void made.push(text))
+    await migrate(watched, { migrations: [first, { version: 2, name: '002', steps }] })
+    expect(made.filter((text) => text.includes('INSERT INTO `work_staging'))).toHaveLength(3)
+    expect(
+      await store.query(sql`SELECT uniqExact(a) AS numbers, count() AS rows, max(a) AS last FROM work`),
+    ).toEqual([{ numbers: String(rows), rows: String(rows), last: String(rows - 1) }])
+  })
+
   it('is planned with the rows and bytes that would move', async () => {
     const store = await openCopy(firstLight)
     const [planned] = await planMigrations(store, { migrations })
@@ -265,7 +286,11 @@ describe('a mistake in a migration', () => {
       { create: withColumn('extra String') },
       'what fills the new column extra',
     ],
-    ['a column that is not there', { columns: { nowhere: sql`1` } }, 'columns that are not there: nowhere'],
+    [
+      'a column that is not there',
+      { columns: { nowhere: sql`1` } },
+      'columns are to be filled that are not there: nowhere',
+    ],
     [
       'another partitioning',
       { create: withPartition('toMonday(start_time)') },

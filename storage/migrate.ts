@@ -1,7 +1,7 @@
 import { Unavailable } from '#runtime/errors.ts'
 import { type Logger, silentLogger } from '#runtime/logger.ts'
 import type { Store } from './connection.ts'
-import { createJournal, createJournalTable } from './migration-journal.ts'
+import { createJournal } from './migration-journal.ts'
 import { createProgressLog } from './migration-progress.ts'
 import { type Migration, type MigrationStep, type MoveSize, hasTable } from './migration.ts'
 import { readMigrations } from './known-migrations.ts'
@@ -99,7 +99,6 @@ const applyMigration = async (lock: SchemaLock, migration: Migration, logger: Lo
   const { version, name, steps } = migration
   const refusal = refusalOf(await planMigration(lock.store, migration))
   if (refusal !== undefined) throw new Unavailable(refusal)
-  if (steps.length > 1) await createJournalTable(lock.store)
   for (const step of steps)
     if (!(await isDone(lock.store, migration, step))) await runStep(lock, migration, step, logger)
   await lock.store.command(
