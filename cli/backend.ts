@@ -16,7 +16,7 @@ import { createRangeStore } from '#storage/range-store.ts'
 import { applyRetention } from '#storage/retention.ts'
 import { sql } from '#storage/sql.ts'
 import { signals } from '#telemetry/otlp/messages.ts'
-import { type ProgramSettings, listenHost, storeSettings } from './settings.ts'
+import { type ProgramSettings, listenHost, retentionOf, storeSettings } from './settings.ts'
 
 /** As one flat list of numbers, such as `acceptedSpans`. */
 const flatCounts = ({
@@ -62,11 +62,7 @@ export const startBackend = async (
     lifecycle.onStop('store', () => store.close())
     const { applied } = await migrate(store)
     if (applied.length > 0) logger.info({ applied }, 'schema migrated')
-    await applyRetention(store, {
-      tracesSeconds: values.RETENTION_TRACES,
-      logsSeconds: values.RETENTION_LOGS,
-      metricsSeconds: values.RETENTION_METRICS,
-    })
+    await applyRetention(store, retentionOf(values))
 
     const queue = await openLocalLog({ dataDir: values.DATA_DIR, logger, selfMetrics })
     lifecycle.onStop('queue', () => queue.close())

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { InvalidSettings, readEnvironment } from '#runtime/environment.ts'
+import { InvalidSettings } from '#runtime/environment.ts'
 import { messageOf } from '#runtime/errors.ts'
 import { createLogger } from '#runtime/logger.ts'
 import { addAll } from './all.ts'
 import { addDemo } from './demo.ts'
 import type { CommandContext } from './command-context.ts'
 import { addMigrate } from './migrate.ts'
-import { settings } from './settings.ts'
+import { readSettings, settings } from './settings.ts'
 
 const settingsHelp = (): string => {
   const lines = Object.entries(settings).map(([name, { purpose, fallback }]) => {
@@ -41,7 +41,7 @@ const run = async (): Promise<void> => {
     .showHelpAfterError()
   const context: CommandContext = {
     version,
-    readSettings: () => readEnvironment(settings, process.env),
+    readSettings: () => readSettings(process.env),
     createLogger: (level: string) => createLogger({ name: 'aftertrace', level }),
   }
   addAll(program, context)

@@ -1,8 +1,24 @@
-import { type SettingValues, setting } from '#runtime/environment.ts'
+import { InvalidSettings, type SettingValues, readEnvironment, setting } from '#runtime/environment.ts'
 import type { StoreSettings } from '#storage/connection.ts'
+import type { Retention } from '#storage/retention.ts'
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 const retentionBounds = { min: '1h', max: '4000d' }
+
+const retentionSettings = {
+  RETENTION_TRACES: setting.durationSeconds(
+    '7d',
+    retentionBounds,
+    'how long spans are kept, and what finds them; rollups by 10 s (at least 3d) and by the minute (at least 30d) live as long',
+  ),
+  RETENTION_LOGS: setting.durationSeconds('7d', retentionBounds, 'how long log records are kept'),
+  RETENTION_METRICS: setting.durationSeconds('30d', retentionBounds, 'how long metric points are kept'),
+  RETENTION_ROLLUPS: setting.durationSeconds(
+    '400d',
+    retentionBounds,
+    'how long rates, errors and durations by the hour are kept, and which pods and other instances were seen; no rollup lives longer, and it cannot be less than RETENTION_TRACES',
+  ),
+}
 
 /** Every setting of the program. Names are a contract; see README. */
 export const settings = {
@@ -30,13 +46,46 @@ export const settings = {
   API_TOKENS: setting.tokens(
     'bearer tokens that may read: token or token=tenant, comma-separated; none: anybody may',
   ),
-  RETENTION_TRACES: setting.durationSeconds('7d', retentionBounds, 'how long spans are kept'),
-  RETENTION_LOGS: setting.durationSeconds('7d', retentionBounds, 'how long log records are kept'),
-  RETENTION_METRICS: setting.durationSeconds('30d', retentionBounds, 'how long metric points are kept'),
+  ...retentionSettings,
   LOG_LEVEL: setting.choice('info', logLevels, `how much is logged: ${logLevels.join(', ')}`),
 }
 
 export type ProgramSettings = SettingValues<typeof settings>
+
+/** @throws InvalidSettings naming every setting that is wrong, and those that are wrong only together. */
+export const readSettings = (environment: NodeJS.ProcessEnv): ProgramSettings => {
+  const mistake = retentionMistake(environment)
+  try {
+    const values = readEnvironment(settings, environment)
+    if (mistake === undefined) return values
+  } catch (error) {
+    if (!(error instanceof InvalidSettings) || mistake === undefined) throw error
+    throw new InvalidSettings(`${error.message}\n${mistake}`)
+  }
+  throw new InvalidSettings(mistake)
+}
+
+/** Where there are spans there have to be rollups: the screens begin with these. */
+const retentionMistake = (environment: NodeJS.ProcessEnv): string | undefined => {
+  const shown = (name: keyof typeof retentionSettings): string =>
+    `${name}=${JSON.stringify(environment[name]?.trim() || retentionSettings[name].fallback)}`
+  try {
+    const { RETENTION_ROLLUPS, RETENTION_TRACES } = readEnvironment(retentionSettings, environment)
+    if (RETENTION_ROLLUPS >= RETENTION_TRACES) return undefined
+  } catch {
+    // What is wrong with one of them is told by itself.
+    return undefined
+  }
+  return `${shown('RETENTION_ROLLUPS')}: expected at least as long as spans are kept (${shown('RETENTION_TRACES')})`
+}
+
+/** How long what is kept, as the store wants to know it. */
+export const retentionOf = (values: ProgramSettings): Retention => ({
+  tracesSeconds: values.RETENTION_TRACES,
+  logsSeconds: values.RETENTION_LOGS,
+  metricsSeconds: values.RETENTION_METRICS,
+  rollupsSeconds: values.RETENTION_ROLLUPS,
+})
 
 /** Without tokens nobody but this machine is served, unless the user says so. */
 export const listenHost = (values: ProgramSettings): string => {

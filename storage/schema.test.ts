@@ -6,7 +6,6 @@ import { type Store, openStore } from './connection.ts'
 import { migrate } from './migrate.ts'
 import { constantColumn, encodeBlock } from './native-block.ts'
 import { type PhysicalTable, physicalTables } from './physical-tables.ts'
-import { applyRetention } from './retention.ts'
 import { sql } from './sql.ts'
 
 let dataDir: string
@@ -54,22 +53,6 @@ describe('the schema', () => {
     await store.command(
       sql`ALTER TABLE schema_version DELETE WHERE version = 999 SETTINGS mutations_sync = 1`,
     )
-  })
-
-  it('gets the retention of the settings, changed when they change', async () => {
-    const ttlOf = async (table: string): Promise<string> => {
-      const [row] = await store.query<{ definition: string }>(
-        sql`SELECT create_table_query AS definition FROM system.tables WHERE database = 'otel' AND name = ${sql.string(table)}`,
-      )
-      return /TTL (.*?) SETTINGS/.exec(row?.definition ?? '')?.[1] ?? ''
-    }
-    const retention = { tracesSeconds: 3600, logsSeconds: 7200, metricsSeconds: 10_800 }
-    await applyRetention(store, retention)
-    expect(await ttlOf('spans')).toContain("'3600'")
-    expect(await ttlOf('metric_sum_points')).toContain("'10800'")
-    await applyRetention(store, { ...retention, tracesSeconds: 86_400 })
-    expect(await ttlOf('spans')).toContain("'86400'")
-    expect(await ttlOf('log_records')).toContain("'7200'")
   })
 
   it('refuses a block that would become more than one part', async () => {
