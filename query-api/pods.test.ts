@@ -1,5 +1,6 @@
 import { hc } from 'hono/client'
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest'
+import { bucketDurationNanos, durationBucket } from '#telemetry/duration-buckets.ts'
 import type { AppType } from './app.ts'
 import {
   type SeededStore,
@@ -317,6 +318,11 @@ describe('a trace through pods', () => {
   })
 })
 
+/** Durations are told as what their bucket stands for. */
+const toldOf = (durationNanos: number): number =>
+  Math.round(bucketDurationNanos(durationBucket(durationNanos)))
+const latencyOf100Millis = { p50: toldOf(1e8), p95: toldOf(1e8), p99: toldOf(1e8) }
+
 describe('services', () => {
   it('are counted with their requests, errors, latency and pods', async () => {
     const { body } = await seeded.get('/api/v1/services?from=now-1h')
@@ -329,6 +335,11 @@ describe('services', () => {
     expect(body).toMatchObject({
       fromTimeUnixNano: secondsAgo(3600).toString(),
       toTimeUnixNano: nowNanos.toString(),
+      counted: {
+        fromTimeUnixNano: secondsAgo(3600).toString(),
+        toTimeUnixNano: nowNanos.toString(),
+        resolutionSeconds: 60,
+      },
       isTruncated: false,
     })
     const cart = body.services[1]
@@ -342,7 +353,9 @@ describe('services', () => {
       podsGone: 2,
       podsFailed: 1,
       versions: ['1.2.0'],
-      latencyNanos: { p50: 100_000_000, p95: 100_000_000, p99: 100_000_000 },
+      countedSpanCount: 6,
+      isEstimated: false,
+      latencyNanos: latencyOf100Millis,
       firstSeenTimeUnixNano: secondsAgo(1200).toString(),
     })
     expect(cart.errorShare).toBeCloseTo(1 / 6)
@@ -367,6 +380,19 @@ describe('services', () => {
     expect(await names('namespace=other')).toEqual([])
   })
 
+  it('are counted over whole buckets where the range is none, and rated by the time that was counted', async () => {
+    // The span of five seconds ago started before the range and is in its bucket.
+    const { body } = await seeded.get(`/api/v1/services?from=${secondsAgo(4.95) / 1_000_000n}&to=now`)
+    expect(body.counted).toEqual({
+      fromTimeUnixNano: secondsAgo(10).toString(),
+      toTimeUnixNano: nowNanos.toString(),
+      resolutionSeconds: 10,
+    })
+    const cart = body.services.find((service: { name: string }) => service.name === 'cart')
+    expect(cart.requestCount).toBe(1)
+    expect(cart.requestsPerSecond).toBeCloseTo(1 / 10)
+  })
+
   it('have operations', async () => {
     const { body } = await seeded.get('/api/v1/services/cart/operations?from=now-1h&namespace=shop')
     expect(body.operations).toEqual([
@@ -374,8 +400,10 @@ describe('services', () => {
         name: 'work',
         kind: 'Server',
         spanCount: 6,
+        countedSpanCount: 6,
+        isEstimated: false,
         errorCount: 1,
-        latencyNanos: { p50: 100_000_000, p95: 100_000_000, p99: 100_000_000 },
+        latencyNanos: latencyOf100Millis,
       },
     ])
     expect((await seeded.get('/api/v1/services/a%2Fb%27/operations')).body.operations).toEqual([])

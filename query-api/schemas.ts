@@ -17,6 +17,27 @@ export const attributesSchema = z.array(attributeSchema)
 
 export const latencySchema = z.object({ p50: nanos(), p95: nanos(), p99: nanos() }).openapi('Latency')
 
+/** Rates, errors and durations come from buckets of time, and some from samples; answers say so. */
+export const countedRangeSchema = z
+  .object({
+    fromTimeUnixNano: unixNano(),
+    toTimeUnixNano: unixNano(),
+    resolutionSeconds: z.number().int(),
+  })
+  .openapi('CountedRange', {
+    description:
+      'the time that counts and latencies are of: the range asked for, aligned outward to what is kept of that time',
+  })
+const isEstimated = () =>
+  z.boolean().openapi({
+    description:
+      'spans were sampled, and each was counted as many as it stands for (ot=th of its tracestate)',
+  })
+export const estimateSchemas = {
+  countedSpanCount: z.number().int().openapi({ description: 'spans that were really seen' }),
+  isEstimated: isEstimated(),
+}
+
 export const spanKindSchema = z.enum(['Server', 'Client', 'Internal', 'Producer', 'Consumer', 'Unspecified'])
 
 export const resourceSchema = z

@@ -1,20 +1,30 @@
 import type { Store } from './connection.ts'
 import { type ReadScope, type TimeRange, limitedTo } from './read-scope.ts'
-import { type ServiceFilter, podKey, resourceIdsWhere, serviceConditions } from './resource-rows.ts'
+import {
+  type Latency,
+  type OperationRed,
+  type RedCoverage,
+  type ServiceRed,
+  createRedStore,
+} from './red-store.ts'
+import { type ServiceFilter, podKey, serviceConditions } from './resource-rows.ts'
 import { type Sql, sql } from './sql.ts'
 
 /** What is known of services: who was seen, how many requests they answered, with what latency. */
 export interface ServiceStore {
   /**
-   * Every service that any signal showed inside the range, by name. Requests are finished SERVER and CONSUMER spans that
-   * started inside it. At most 2000 services.
+   * Every service that any signal showed inside the range, by name; at most 2000. Their finished spans and requests (those
+   * of them that are SERVER or CONSUMER) come from the rollups and are of the time that `coverage` says.
    */
   listServices(
     scope: ReadScope,
     range: TimeRange,
     filter: ServiceFilter,
   ): Promise<Limited<{ services: StoredService[] }>>
-  /** Names and kinds of a service's spans, the most frequent first, at most 1000. Latency is of finished spans. */
+  /**
+   * Names and kinds of a service's spans, at most 1000: the most frequent first, and last those of which no span has
+   * finished, as far as they are among the service's newest 100 000 spans.
+   */
   listOperations(
     scope: ReadScope,
     range: TimeRange,
@@ -26,20 +36,17 @@ export interface ServiceStore {
   lastSeenNanos(scope: ReadScope): Promise<bigint | undefined>
 }
 
-export type Limited<T> = T & { isTruncated: boolean }
-
-export interface Latency {
-  p50: number
-  p95: number
-  p99: number
-}
+type Limited<T> = T & { isTruncated: boolean; coverage: RedCoverage }
 
 export interface StoredService {
   name: string
   namespace: string
   environment: string
-  /** Rows: a span that came open and then finished counts twice. */
+  /** Finished spans. This and the counts below are estimated where spans were sampled; see storage/red-store.ts. */
   spanCount: number
+  /** Finished spans that were really seen. */
+  countedSpanCount: number
+  isEstimated: boolean
   requestCount: number
   errorCount: number
   latencyNanos: Latency | null
@@ -52,43 +59,49 @@ export interface StoredService {
 export interface StoredOperation {
   name: string
   kind: number
+  /** Finished spans, estimated as those of a service. */
   spanCount: number
+  countedSpanCount: number
+  isEstimated: boolean
   errorCount: number
   latencyNanos: Latency | null
 }
 
 const servicesMax = 2000
 const operationsMax = 1000
+const startedSpansMax = 100_000
 const versionsMax = 20
 const readSeconds = 15
 
-export const createServiceStore = (store: Store): ServiceStore => ({
+export const createServiceStore = (store: Store, red = createRedStore(store)): ServiceStore => ({
   listServices: async (scope, range, filter) => {
-    const [sightings, requests] = await Promise.all([
+    const [sightings, { services: counted, coverage, isTruncated }] = await Promise.all([
       store.query<SightingRow>(serviceSightings(scope, range, filter), limitedTo(scope, readSeconds)),
-      store.query<RequestRow>(serviceRequests(scope, range, filter), limitedTo(scope, readSeconds)),
+      red.redOfServices(scope, range, filter),
     ])
-    const requestsByService = new Map(requests.map((row) => [keyOf(row), row]))
+    const redByService = new Map(counted.map((service) => [keyOf(service), service]))
     const services = sightings
-      .map((row) => serviceOf(row, requestsByService.get(keyOf(row))))
+      .map((row) => serviceOf(row, redByService.get(keyOf(nameOf(row)))))
       // What names no service (a node's metrics) is not one, unless it has spans.
       .filter((service) => service.name !== '' || service.spanCount > 0)
-    return { services: services.slice(0, servicesMax), isTruncated: sightings.length > servicesMax }
+    return {
+      services: services.slice(0, servicesMax),
+      isTruncated: isTruncated || sightings.length > servicesMax,
+      coverage,
+    }
   },
   listOperations: async (scope, range, filter) => {
-    const rows = await store.query<OperationRow>(
-      operations(scope, range, filter),
-      limitedTo(scope, readSeconds),
-    )
+    const [{ operations, isTruncated, coverage }, started] = await Promise.all([
+      red.redOfOperations(scope, range, filter),
+      store.query<StartedRow>(startedOperations(scope, range, filter), limitedTo(scope, readSeconds)),
+    ])
+    const finished = operations.map(operationOf)
+    const known = new Set(finished.map(operationKey))
+    const unfinished = started.map(unfinishedOf).filter((operation) => !known.has(operationKey(operation)))
     return {
-      operations: rows.slice(0, operationsMax).map((row) => ({
-        name: row.name,
-        kind: row.kind,
-        spanCount: Number(row.span_count),
-        errorCount: Number(row.error_count),
-        latencyNanos: latencyOf(row.latency),
-      })),
-      isTruncated: rows.length > operationsMax,
+      operations: [...finished, ...unfinished].slice(0, operationsMax),
+      isTruncated: isTruncated || finished.length + unfinished.length > operationsMax,
+      coverage,
     }
   },
   listServiceNames: async (scope, range) => {
@@ -111,53 +124,88 @@ export const createServiceStore = (store: Store): ServiceStore => ({
   },
 })
 
-interface ServiceKeyRow {
+interface SightingRow {
   service_name: string
   service_namespace: string
   environment: string
-}
-interface SightingRow extends ServiceKeyRow {
   first_nanos: string
   last_nanos: string
   pods: string
   versions: string[]
 }
-interface RequestRow extends ServiceKeyRow {
-  span_count: string
-  request_count: string
-  error_count: string
-  latency: (number | string)[]
-}
-interface OperationRow {
-  name: string
-  kind: number
-  span_count: string
-  error_count: string
-  latency: (number | string)[]
-}
 
-const keyOf = (row: ServiceKeyRow): string =>
-  JSON.stringify([row.service_name, row.service_namespace, row.environment])
+type ServiceName = Pick<StoredService, 'name' | 'namespace' | 'environment'>
 
-const serviceOf = (row: SightingRow, requests: RequestRow | undefined): StoredService => ({
+const keyOf = ({ name, namespace, environment }: ServiceName): string =>
+  JSON.stringify([name, namespace, environment])
+
+const nameOf = (row: SightingRow): ServiceName => ({
   name: row.service_name,
   namespace: row.service_namespace,
   environment: row.environment,
-  spanCount: Number(requests?.span_count ?? 0),
-  requestCount: Number(requests?.request_count ?? 0),
-  errorCount: Number(requests?.error_count ?? 0),
-  latencyNanos: latencyOf(requests?.latency ?? []),
+})
+
+const serviceOf = (row: SightingRow, red: ServiceRed | undefined): StoredService => ({
+  ...nameOf(row),
+  spanCount: red?.spanCount ?? 0,
+  countedSpanCount: red?.countedSpanCount ?? 0,
+  isEstimated: red?.requests.isEstimated ?? false,
+  requestCount: red?.requests.count ?? 0,
+  errorCount: red?.requests.errorCount ?? 0,
+  latencyNanos: red?.requests.latencyNanos ?? null,
   podCount: Number(row.pods),
   firstSeenTimeUnixNano: row.first_nanos,
   lastSeenTimeUnixNano: row.last_nanos,
   versions: row.versions.toSorted(),
 })
 
-/** Quantiles of nothing come as NaN. */
-const latencyOf = ([p50, p95, p99]: readonly (number | string)[]): Latency | null => {
-  const latency = { p50: Math.round(Number(p50)), p95: Math.round(Number(p95)), p99: Math.round(Number(p99)) }
-  return Object.values(latency).every(Number.isFinite) ? latency : null
+interface StartedRow {
+  operation: string
+  kind: number
 }
+
+const operationKey = ({ name, kind }: StoredOperation): string => JSON.stringify([name, kind])
+
+const operationOf = ({ name, kind, spans }: OperationRed): StoredOperation => ({
+  name,
+  kind,
+  spanCount: spans.count,
+  countedSpanCount: spans.countedSpans,
+  isEstimated: spans.isEstimated,
+  errorCount: spans.errorCount,
+  latencyNanos: spans.latencyNanos,
+})
+
+const unfinishedOf = ({ operation, kind }: StartedRow): StoredOperation => ({
+  name: operation,
+  kind,
+  spanCount: 0,
+  countedSpanCount: 0,
+  isEstimated: false,
+  errorCount: 0,
+  latencyNanos: null,
+})
+
+/** Read backwards in the order of the search table, so that it ends after its limit, however long the range is. */
+const startedOperations = (
+  scope: ReadScope,
+  { fromNanos, toNanos }: TimeRange,
+  filter: ServiceFilter & { service: string },
+): Sql => sql`
+  SELECT DISTINCT operation, kind
+  FROM
+  (
+    SELECT operation, kind
+    FROM span_search
+    WHERE ${sql.join([sql`tenant = ${sql.string(scope.tenant)}`, ...serviceConditions(filter)], sql` AND `)}
+      AND start_time >= ${sql.dateTime64(fromNanos)} AND start_time < ${sql.dateTime64(toNanos)}
+      -- kinds that OTLP does not know are not told apart here
+      AND kind >= 0
+    ORDER BY start_time DESC
+    LIMIT ${sql.uint64(startedSpansMax)}
+  )
+  ORDER BY operation, kind
+  LIMIT ${sql.uint64(operationsMax + 1)}`
 
 /** The tenant's resources of these services, each once. */
 const resourcesOf = (scope: ReadScope, filter: ServiceFilter): Sql => {
@@ -168,7 +216,7 @@ const resourcesOf = (scope: ReadScope, filter: ServiceFilter): Sql => {
   return sql`(SELECT resource_id, service_name, service_namespace, environment, service_version, ${podKey} AS pod FROM resources WHERE ${where} LIMIT 1 BY resource_id)`
 }
 
-/** Grouped by resource first and joined after: resources are few, sightings and spans many. */
+/** Grouped by resource first and joined after: resources are few, sightings many. */
 const serviceSightings = (scope: ReadScope, range: TimeRange, filter: ServiceFilter): Sql => sql`
   SELECT service_name, service_namespace, environment,
     toString(toUnixTimestamp64Nano(min(first))) AS first_nanos, toString(toUnixTimestamp64Nano(max(last))) AS last_nanos,
@@ -186,35 +234,3 @@ const serviceSightings = (scope: ReadScope, range: TimeRange, filter: ServiceFil
   GROUP BY service_name, service_namespace, environment
   ORDER BY service_name, service_namespace, environment
   LIMIT ${sql.uint64(servicesMax + 1)}`
-
-const serviceRequests = (scope: ReadScope, range: TimeRange, filter: ServiceFilter): Sql => sql`
-  SELECT service_name, service_namespace, environment,
-    toString(sum(part_spans)) AS span_count, toString(sum(part_requests)) AS request_count,
-    toString(sum(part_errors)) AS error_count, quantilesTDigestMerge(0.5, 0.95, 0.99)(part_latency) AS latency
-  FROM
-  (
-    SELECT resource_id, count() AS part_spans, countIf(kind IN (2, 5) AND NOT is_open) AS part_requests,
-      countIf(kind IN (2, 5) AND NOT is_open AND status_code = 2) AS part_errors,
-      quantilesTDigestStateIf(0.5, 0.95, 0.99)(toFloat64(greatest(duration_nanos, 0)), kind IN (2, 5) AND NOT is_open) AS part_latency
-    FROM spans
-    WHERE ${spansIn(scope, range)}
-    GROUP BY resource_id
-  ) AS parts
-  INNER JOIN ${resourcesOf(scope, filter)} AS resources ON resources.resource_id = parts.resource_id
-  GROUP BY service_name, service_namespace, environment`
-
-const operations = (
-  scope: ReadScope,
-  range: TimeRange,
-  filter: ServiceFilter & { service: string },
-): Sql => sql`
-  SELECT name, kind, toString(count()) AS span_count, toString(countIf(status_code = 2)) AS error_count,
-    quantilesTDigestIf(0.5, 0.95, 0.99)(toFloat64(greatest(duration_nanos, 0)), NOT is_open) AS latency
-  FROM spans
-  WHERE ${spansIn(scope, range)} AND resource_id IN ${resourceIdsWhere(scope, serviceConditions(filter))}
-  GROUP BY name, kind
-  ORDER BY count() DESC, name, kind
-  LIMIT ${sql.uint64(operationsMax + 1)}`
-
-const spansIn = (scope: ReadScope, { fromNanos, toNanos }: TimeRange): Sql =>
-  sql`tenant = ${sql.string(scope.tenant)} AND start_time >= ${sql.dateTime64(fromNanos)} AND start_time < ${sql.dateTime64(toNanos)}`

@@ -1,11 +1,20 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { type StoredPod, podsMax } from '#storage/pod-store.ts'
+import type { TimeRange } from '#storage/read-scope.ts'
+import type { RedCoverage } from '#storage/red-store.ts'
 import type { Readers } from '../app-env.ts'
 import { scopeOf } from '../app-env.ts'
 import { kindName } from '../answer-parts.ts'
 import { createRouter } from '../error-answers.ts'
 import { nameParameter, namespaceParameters, rangeParameters } from '../parameters.ts'
-import { answers, latencySchema, spanKindSchema, unixNano } from '../schemas.ts'
+import {
+  answers,
+  countedRangeSchema,
+  estimateSchemas,
+  latencySchema,
+  spanKindSchema,
+  unixNano,
+} from '../schemas.ts'
 import { parseTimeRange } from '../time-range.ts'
 
 const serviceSchema = z
@@ -13,7 +22,8 @@ const serviceSchema = z
     name: z.string(),
     namespace: z.string(),
     environment: z.string(),
-    spanCount: z.number().int(),
+    spanCount: z.number().int().openapi({ description: 'finished spans of every kind' }),
+    ...estimateSchemas,
     requestCount: z.number().int().openapi({ description: 'finished SERVER and CONSUMER spans' }),
     errorCount: z.number().int().openapi({ description: 'requests that failed' }),
     requestsPerSecond: z.number(),
@@ -41,6 +51,7 @@ const listServices = createRoute({
       services: z.array(serviceSchema),
       fromTimeUnixNano: unixNano(),
       toTimeUnixNano: unixNano(),
+      counted: countedRangeSchema,
       isTruncated: z.boolean(),
     }),
   ),
@@ -61,11 +72,13 @@ const listOperations = createRoute({
         z.object({
           name: z.string(),
           kind: spanKindSchema,
-          spanCount: z.number().int(),
+          spanCount: z.number().int().openapi({ description: 'finished spans' }),
+          ...estimateSchemas,
           errorCount: z.number().int(),
           latencyNanos: latencySchema.nullable(),
         }),
       ),
+      counted: countedRangeSchema,
       isTruncated: z.boolean(),
     }),
   ),
@@ -87,7 +100,7 @@ export const createServiceRoutes = ({ services, pods, now }: Readers) =>
         : { pods: seen.pods.filter((pod) => pod.state === 'alive') }
       const aliveByService = countByService(alive.pods)
       const failedByService = countByService(seen.pods.filter((pod) => pod.end?.isFailure))
-      const seconds = Number(range.toNanos - range.fromNanos) / 1e9
+      const seconds = secondsOf(found.coverage, range, now())
       return context.json(
         {
           services: found.services.map((service) => {
@@ -102,6 +115,7 @@ export const createServiceRoutes = ({ services, pods, now }: Readers) =>
           }),
           fromTimeUnixNano: range.fromNanos.toString(),
           toTimeUnixNano: range.toNanos.toString(),
+          counted: countedRange(found.coverage),
           isTruncated: found.isTruncated,
         },
         200,
@@ -111,18 +125,33 @@ export const createServiceRoutes = ({ services, pods, now }: Readers) =>
       const { service } = context.req.valid('param')
       const { from, to, ...filter } = context.req.valid('query')
       const range = parseTimeRange({ from, to }, now())
-      const { operations, isTruncated } = await services.listOperations(scopeOf(context), range, {
+      const { operations, isTruncated, coverage } = await services.listOperations(scopeOf(context), range, {
         ...filter,
         service,
       })
       return context.json(
         {
           operations: operations.map((operation) => ({ ...operation, kind: kindName(operation.kind) })),
+          counted: countedRange(coverage),
           isTruncated,
         },
         200,
       )
     })
+
+const countedRange = ({ range, resolutionSeconds }: RedCoverage): z.infer<typeof countedRangeSchema> => ({
+  fromTimeUnixNano: range.fromNanos.toString(),
+  toTimeUnixNano: range.toNanos.toString(),
+  resolutionSeconds,
+})
+
+/** How long was counted. Of the bucket that has just begun only what has passed, unless the future was asked for. */
+const secondsOf = ({ range }: RedCoverage, asked: TimeRange, nowMillis: number): number => {
+  const nowNanos = BigInt(nowMillis) * 1_000_000n
+  const latest = nowNanos > asked.toNanos ? nowNanos : asked.toNanos
+  const toNanos = range.toNanos < latest ? range.toNanos : latest
+  return Number(toNanos - range.fromNanos) / 1e9
+}
 
 const serviceKey = (name: string, namespace: string, environment: string): string =>
   JSON.stringify([name, namespace, environment])

@@ -8,6 +8,8 @@ const service = (name: string, more: Partial<Service> = {}): Service => ({
   namespace: 'shop',
   environment: 'production',
   spanCount: 1,
+  countedSpanCount: 1,
+  isEstimated: false,
   requestCount: 1,
   errorCount: 0,
   requestsPerSecond: 1,
