@@ -1,37 +1,83 @@
-import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import { Readable } from 'node:stream'
-import { finished } from 'node:stream/promises'
-import { type ClickHouseClient, type ClickHouseClientConfigOptions, createClient } from '@clickhouse/client'
-import { createChdbConnection } from 'chdb/connection'
-import { Unavailable, messageOf } from '#runtime/errors.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { openChdb } from './engine/chdb.ts'
+import { openClickHouse } from './engine/clickhouse.ts'
+import { type Engine, NoAnswer, codeOf } from './engine/engine.ts'
+import { type SessionPool, createSessionPool } from './engine/session-pool.ts'
 import { type Sql, sql } from './sql.ts'
 
+export { codeOf }
+
 /**
- * The store: chDB in this process or a ClickHouse server, behind one small interface. Every SQL text comes from the
- * template of sql.ts. Reads and writes have sessions of their own, because one session runs one query at a time.
+ * The store: chDB in this process or a ClickHouse server (26.2 or newer), behind one small interface. Every SQL text comes
+ * from the template of sql.ts. What follows holds for both, and conformance/ holds both to it.
+ *
+ * **Side by side.** Reads, writes (`command`, `insertNative`) and cancelling have sessions of their own (`sessionCounts`),
+ * because one session runs one statement at a time: a long read does not hold up a write, nor another read while a session
+ * is free. Who finds none free waits in line, first come, first served, and its time limit begins when its turn comes.
+ * A statement sees what every statement that was awaited before it has done, whatever sessions the two ran in.
+ * Nothing sticks to a session: settings hold for the statement that has them, `SET` and `USE` have no place here, and after
+ * an error a session is as good as before.
+ *
+ * **Errors.** What the engine refuses is thrown as its own error, with its message and a code that `codeOf` tells, also when it
+ * fails after its first rows. `QueryStopped` says that nothing is wrong but the time. `Unavailable` is thrown by a store
+ * that is closed, and where a server cannot be reached or does not answer; a statement that changes something may have
+ * been done then.
  */
 export interface Store {
   readonly kind: 'chdb' | 'clickhouse'
   readonly database: string
   /**
-   * Rows as objects, columns by name; 64-bit integers come as decimal strings. Runs at most `maxExecutionSeconds`
-   * (default 30) and is killed in the engine when `signal` aborts; both throw `QueryStopped`.
+   * The rows of a statement that has rows, all in memory, in the order of its ORDER BY (without one, in any order); an
+   * object per row, columns by name in the order of the SELECT. Values come as JSON can hold them without loss:
+   * - integers of 64 bits and more, and decimals, as strings of digits, also inside of arrays, maps and tuples; smaller
+   *   integers as numbers;
+   * - floats as numbers, to the last bit, minus zero and denormals included; those that are none as 'nan', 'inf', '-inf';
+   * - Bool as a boolean, Nullable as null or the value, LowCardinality as what it holds;
+   * - Date, DateTime, DateTime64 as 'YYYY-MM-DD hh:mm:ss.fff' with all digits, in the column's time zone, else in UTC,
+   *   whatever the zones of machine and server; UUID and Enum as their text;
+   * - Array and Tuple as an array, a tuple with names as an object, Map as an object: of entries with the same key the last
+   *   one, and keys that look like numbers first. Who needs all entries in order asks for `mapKeys` and `mapValues`;
+   * - String and FixedString (with its zero bytes) as text. Bytes that are not UTF-8 come as U+FFFD: who needs them asks
+   *   for `hex`.
+   *
+   * @throws QueryStopped when it runs into its time limit, and when `signal` aborts, whenever that is: before, in line (at
+   * once), while it runs, and while its last rows are on their way. A query that began is stopped in the engine first. A
+   * signal that aborts once the rows were given does nothing.
    */
-  query<Row>(statement: Sql, options?: QueryOptions): Promise<Row[]>
-  /** A statement without a result: DDL, ALTER, INSERT ... SELECT. */
-  command(statement: Sql): Promise<void>
+  query<Row>(this: void, statement: Sql, options?: QueryOptions): Promise<Row[]>
   /**
-   * Inserts one Native block as one part: all rows or none. The block's rows belong to one partition; a block over
-   * several is refused by the engine. When this throws, whether the rows are in is not known.
+   * A statement without a result: DDL, ALTER, INSERT ... SELECT. Takes as long as it takes; only a server that has not answered
+   * after hours is given up (`commandSecondsMax`). One statement: a server refuses several, chDB would run them.
    */
-  insertNative(table: string, columns: readonly string[], block: readonly Uint8Array[]): Promise<void>
-  close(): Promise<void>
+  command(this: void, statement: Sql): Promise<void>
+  /**
+   * Inserts one Native block as one part: all rows or none, to readers too, however large it is and however many callers
+   * insert at once. A block of no rows makes no part. `columns` names the columns of the block; those that the table has
+   * beside them get their defaults. The block may come in pieces, cut anywhere.
+   *
+   * Nothing is in, and the engine's error thrown, where rows belong to more than one partition, where the table lacks a column,
+   * where a type is not the column's (nothing is converted, but LowCardinality), and where the block is torn. The engine's
+   * own deduplication is off: a block that is given twice is there twice.
+   *
+   * Whatever else is thrown, whether the rows are in is not known, nor whether all that the engine derives from them is. But
+   * it is settled: as far as the server can still be reached, the insert has been stopped there before this throws, and
+   * nothing arrives later.
+   */
+  insertNative(
+    this: void,
+    table: string,
+    columns: readonly string[],
+    block: readonly Uint8Array[],
+  ): Promise<void>
+  /**
+   * Waits for every statement that has a session; those in line, and whatever comes later, are refused as `Unavailable`.
+   * Queries can be cancelled until the end. May be called again, and resolves with the first call.
+   */
+  close(this: void): Promise<void>
 }
 
 export interface QueryOptions {
+  /** At most so long in the engine, default 30. Fractions count; where nothing is left, the query is not begun. */
   maxExecutionSeconds?: number
   signal?: AbortSignal
 }
@@ -45,10 +91,17 @@ export class QueryStopped extends Error {
   override readonly name = 'QueryStopped'
 }
 
-/** How many statements may run side by side in the embedded engine. UV_THREADPOOL_SIZE has to exceed their sum. */
-const readSessions = 4
-const writeSessions = 3
+/** How many statements may run side by side. UV_THREADPOOL_SIZE has to exceed their sum, as chDB runs on libuv's threads. */
+export const sessionCounts = { reads: 4, writes: 3, control: 1 } as const
+
 const maxExecutionSecondsDefault = 30
+/** The engine's own limit; an insert that takes longer is stopped by it. */
+const insertSecondsMax = 300
+const commandSecondsMax = 6 * 3600
+/** How long after its time limit a statement's answer is waited for before a server is taken for gone. */
+const answerSecondsMax = 15
+const killSecondsMax = 10
+const killAgainMillis = 50
 
 /**
  * One block, one part: the engine may neither split nor merge what it is given, and more than one partition in a block
@@ -64,235 +117,135 @@ const insertSettings = [
   'max_threads = 1',
   'max_insert_threads = 1',
   'materialized_views_ignore_errors = 0',
+  // It takes a block for one that it knows when only its record came to disk before a crash, not its rows.
+  `deduplicate_insert = 'disable'`,
+  'input_format_native_allow_types_conversion = 0',
+  'input_format_skip_unknown_fields = 0',
+  `max_execution_time = ${insertSecondsMax}`,
 ].join(', ')
 
-export const openStore = (settings: StoreSettings): Promise<Store> =>
-  'dataDir' in settings ? openEmbedded(settings) : openServer(settings)
+/** What the values of rows rest on, whatever the profile of the server's user says. */
+const rowSettings = [
+  'output_format_json_quote_64bit_integers = 1',
+  'output_format_json_quote_64bit_floats = 0',
+  'output_format_json_quote_denormals = 1',
+  'output_format_json_quote_decimals = 1',
+  'output_format_json_named_tuples_as_objects = 1',
+  'output_format_json_map_as_array_of_tuples = 0',
+  `date_time_output_format = 'simple'`,
+].join(', ')
 
-const openEmbedded = async (settings: StoreSettings & { dataDir: string }): Promise<Store> => {
-  const dataDir = resolve(settings.dataDir)
-  const path = join(dataDir, 'chdb')
-  await mkdir(path, { recursive: true, mode: 0o700 })
-  const database = sql.identifier(settings.database)
-  const openSession = async (): Promise<ClickHouseClient> => {
-    const client = createClient({
-      // The client's types know only its own HTTP connection; chDB's implements the same contract.
-      connection: createChdbConnection({ path }) as unknown as NonNullable<
-        ClickHouseClientConfigOptions['connection']
-      >,
-    })
-    await client.command({ query: `CREATE DATABASE IF NOT EXISTS ${database.text}` })
-    await client.command({ query: `USE ${database.text}` })
-    return client
+/** The store is there and answers when this resolves. @throws Unavailable when it cannot be had now. */
+export const openStore = async (settings: StoreSettings): Promise<Store> => {
+  const { database } = settings
+  const engine = await ('dataDir' in settings
+    ? openChdb({ dataDir: settings.dataDir, database })
+    : openClickHouse({ url: settings.clickhouseUrl, database }))
+  return createStore(engine, database)
+}
+
+const createStore = (engine: Engine, database: string): Store => {
+  const createPool = (sessionsMax: number): SessionPool =>
+    createSessionPool(sessionsMax, () => engine.openSession())
+  const reads = createPool(sessionCounts.reads)
+  const writes = createPool(sessionCounts.writes)
+  const control = createPool(sessionCounts.control)
+  const closeAll = async (): Promise<void> => {
+    await Promise.all([reads.close(), writes.close()])
+    await control.close()
+    await engine.close()
   }
-  const reads = createPool(readSessions, openSession)
-  const writes = createPool(writeSessions, openSession)
-  const control = createPool(1, openSession)
-  const folders = await prepareBlockFolders(dataDir)
-  let blockCount = 0
+  let closing: Promise<void> | undefined
 
   return {
-    kind: 'chdb',
-    database: settings.database,
+    kind: engine.kind,
+    database,
     query: (statement, options) => runQuery(reads, control, statement, options),
     command: (statement) =>
-      writes.use(async (client) => void (await client.command({ query: statement.text }))),
+      writes.use(async (session) => void (await session.run(statement.text, commandSecondsMax))),
     insertNative: async (table, columns, block) => {
-      const file = await writeBlockFile(folders, `${table}-${blockCount++}.native`, block)
+      const mark = newMark()
+      const list = columns.map((column) => sql.identifier(column).text).join(', ')
+      const into = `${mark} INSERT INTO ${sql.identifier(database).text}.${sql.identifier(table).text} (${list})`
       try {
-        const list = columnList(columns)
-        const query = `INSERT INTO ${qualified(settings.database, table)} (${list}) SELECT ${list} FROM file(${sql.string(file).text}, 'Native') SETTINGS ${insertSettings}, max_block_size = 100000000`
-        await writes.use(async (client) => void (await client.command({ query })))
-      } finally {
-        await rm(file, { force: true })
+        await writes.use((session) =>
+          session.insert({ into, settings: insertSettings }, block, insertSecondsMax + answerSecondsMax),
+        )
+      } catch (error) {
+        if (error instanceof NoAnswer) await kill(control, mark, 'SYNC')
+        throw error
       }
     },
-    close: async () => {
-      await Promise.all([reads.close(), writes.close(), control.close()])
-      await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true })))
-    },
+    close: () => (closing ??= closeAll()),
   }
 }
-
-/**
- * Where blocks wait for the engine to read them: in memory where the system has it as a folder, else (or when that is
- * full) in the data folder. Named after the data folder, which only one process can open, so that what a killed process
- * left in memory is cleared by the next.
- */
-const prepareBlockFolders = async (dataDir: string): Promise<string[]> => {
-  const name = `aftertrace-${createHash('sha256').update(dataDir).digest('hex').slice(0, 16)}`
-  const folders = [...(existsSync('/dev/shm') ? [join('/dev/shm', name)] : []), join(dataDir, 'blocks')]
-  for (const folder of folders) {
-    await rm(folder, { recursive: true, force: true })
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-  }
-  return folders
-}
-
-const writeBlockFile = async (
-  folders: readonly string[],
-  name: string,
-  block: readonly Uint8Array[],
-): Promise<string> => {
-  let failure: unknown
-  for (const folder of folders) {
-    const file = join(folder, name)
-    try {
-      await writeFile(file, block)
-      return file
-    } catch (error) {
-      failure = error
-      await rm(file, { force: true })
-    }
-  }
-  throw new Unavailable(`cannot write a block of rows: ${messageOf(failure)}`, { cause: failure })
-}
-
-const openServer = async (settings: StoreSettings & { clickhouseUrl: string }): Promise<Store> => {
-  const options = {
-    url: settings.clickhouseUrl,
-    application: 'aftertrace',
-    request_timeout: 120_000,
-    max_open_connections: readSessions + writeSessions,
-  }
-  const bootstrap = createClient(options)
-  try {
-    await bootstrap.command({
-      query: `CREATE DATABASE IF NOT EXISTS ${sql.identifier(settings.database).text}`,
-    })
-  } finally {
-    await bootstrap.close()
-  }
-  const client = createClient({ ...options, database: settings.database })
-  const pool: Pool = { use: (act) => act(client), close: () => client.close() }
-  return {
-    kind: 'clickhouse',
-    database: settings.database,
-    query: (statement, queryOptions) => runQuery(pool, pool, statement, queryOptions),
-    command: async (statement) => void (await client.command({ query: statement.text })),
-    insertNative: async (table, columns, block) => {
-      const query = `INSERT INTO ${qualified(settings.database, table)} (${columnList(columns)}) SETTINGS ${insertSettings} FORMAT Native`
-      const { stream } = await client.exec({ query, values: Readable.from(block, { objectMode: false }) })
-      stream.resume()
-      await finished(stream)
-    },
-    close: () => pool.close(),
-  }
-}
-
-const qualified = (database: string, table: string): string =>
-  `${sql.identifier(database).text}.${sql.identifier(table).text}`
-const columnList = (columns: readonly string[]): string =>
-  columns.map((column) => sql.identifier(column).text).join(', ')
 
 const runQuery = async <Row>(
-  pool: Pool,
-  control: Pool,
+  pool: SessionPool,
+  control: SessionPool,
   statement: Sql,
-  options: QueryOptions = {},
+  { maxExecutionSeconds = maxExecutionSecondsDefault, signal }: QueryOptions = {},
 ): Promise<Row[]> => {
-  const { maxExecutionSeconds = maxExecutionSecondsDefault, signal } = options
-  // The mark finds the running query again: the embedded engine has no query id of ours.
-  const mark = `/* ${crypto.randomUUID()} */`
-  const limits = `max_execution_time = ${maxExecutionSeconds}, output_format_json_quote_64bit_integers = 1, output_format_json_quote_denormals = 1`
-  const query = `${mark} ${statement.text}\nSETTINGS ${limits} FORMAT JSONEachRow`
-  const kill = (): void => {
-    const query = `KILL QUERY WHERE position(query, ${sql.string(mark).text}) = 1 ASYNC`
-    void control.use((client) => client.command({ query })).catch(() => undefined)
-  }
-  signal?.addEventListener('abort', kill, { once: true })
+  if (signal?.aborted) throw cancelled()
+  // To the engine, no limit is 0.
+  if (!(maxExecutionSeconds > 0)) throw new QueryStopped('the query was not begun: no time was left for it')
+  const seconds = Math.ceil(maxExecutionSeconds * 1000) / 1000
+  const mark = newMark()
+  const text = `${mark} ${statement.text}\nFORMAT JSONEachRow SETTINGS ${rowSettings}, max_execution_time = ${seconds}`
   try {
-    return await pool.use(async (client) => {
-      // Cancelled while it waited for a session.
-      if (signal?.aborted) throw new QueryStopped('the query was cancelled before it began')
-      const { stream } = await client.exec({ query })
-      return parseRows<Row>(stream)
-    })
+    const rows = await pool.use((session) => {
+      // Cancelled at the moment in which its turn came.
+      signal?.throwIfAborted()
+      return killedOnAbort(session.run(text, seconds + answerSecondsMax), { control, mark, signal })
+    }, signal)
+    signal?.throwIfAborted()
+    return parseRows<Row>(rows)
   } catch (error) {
+    if (signal?.aborted) throw cancelled(error)
     if (stoppedCodes.has(codeOf(error)))
-      throw new QueryStopped(
-        `the query was stopped: ${signal?.aborted ? 'cancelled' : `over ${maxExecutionSeconds} s`}`,
-        { cause: error },
-      )
+      throw new QueryStopped(`the query was stopped: over ${seconds} s, or by an operator`, { cause: error })
     throw error
-  } finally {
-    signal?.removeEventListener('abort', kill)
   }
 }
 
-/** The engine's error code. Asked of the field, not the class: chDB's errors are of another copy of the class. */
-export const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+const cancelled = (cause?: unknown): QueryStopped =>
+  new QueryStopped('the query was stopped: cancelled', { cause })
 
 /** TIMEOUT_EXCEEDED, QUERY_WAS_CANCELLED, and the client's own form of the latter. */
 const stoppedCodes = new Set(['159', '394', '734'])
 
-const parseRows = async <Row>(stream: NodeJS.ReadableStream): Promise<Row[]> => {
-  const chunks: Buffer[] = []
-  for await (const chunk of stream) chunks.push(Buffer.from(chunk as Uint8Array))
-  const text = Buffer.concat(chunks).toString('utf8')
-  const rows: Row[] = []
-  for (const line of text.split('\n')) if (line !== '') rows.push(JSON.parse(line) as Row)
-  return rows
+/** Finds a running statement again: the embedded engine has no query id of ours. */
+const newMark = (): string => `/* ${crypto.randomUUID()} */`
+
+const kill = async (control: SessionPool, mark: string, mode: 'SYNC' | 'ASYNC'): Promise<void> => {
+  const statement = `KILL QUERY WHERE position(query, ${sql.string(mark).text}) = 1 ${mode}`
+  await control.use((session) => session.run(statement, killSecondsMax)).catch(() => undefined)
 }
 
-interface Pool {
-  use<T>(act: (client: ClickHouseClient) => Promise<T>): Promise<T>
-  close(): Promise<void>
-}
-
-/** A fixed number of sessions, opened when first needed; who finds none free waits in line. */
-const createPool = (size: number, open: () => Promise<ClickHouseClient>): Pool => {
-  const all: ClickHouseClient[] = []
-  let openedCount = 0
-  const free: ClickHouseClient[] = []
-  const waiting: ((client: ClickHouseClient) => void)[] = []
-  let isClosed = false
-
-  const acquire = async (): Promise<ClickHouseClient> => {
-    if (isClosed) throw new Unavailable('the store is closed')
-    const idle = free.pop()
-    if (idle !== undefined) return idle
-    if (openedCount < size) {
-      openedCount += 1
-      try {
-        const opened = await open()
-        all.push(opened)
-        return opened
-      } catch (error) {
-        openedCount -= 1
-        throw error
-      }
+const killedOnAbort = async <T>(
+  running: Promise<T>,
+  { control, mark, signal }: { control: SessionPool; mark: string; signal: AbortSignal | undefined },
+): Promise<T> => {
+  const ended = new AbortController()
+  const killUntilEnded = async (): Promise<void> => {
+    // More than once, because the engine may not know of the statement yet.
+    while (!ended.signal.aborted) {
+      await kill(control, mark, 'ASYNC')
+      await delay(killAgainMillis, undefined, { signal: ended.signal }).catch(() => undefined)
     }
-    const { promise, resolve } = Promise.withResolvers<ClickHouseClient>()
-    waiting.push(resolve)
-    return promise
   }
-
-  const release = (client: ClickHouseClient): void => {
-    const next = waiting.shift()
-    if (next === undefined) free.push(client)
-    else next(client)
+  const onAbort = (): void => void killUntilEnded()
+  signal?.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await running
+  } finally {
+    signal?.removeEventListener('abort', onAbort)
+    ended.abort()
   }
+}
 
-  const busy = new Set<Promise<unknown>>()
-
-  return {
-    use: async (act) => {
-      const client = await acquire()
-      const run = act(client)
-      busy.add(run)
-      try {
-        return await run
-      } finally {
-        busy.delete(run)
-        release(client)
-      }
-    },
-    close: async () => {
-      isClosed = true
-      await Promise.allSettled(busy)
-      await Promise.all(all.map((client) => client.close()))
-    },
-  }
+const parseRows = <Row>(text: Buffer): Row[] => {
+  const rows: Row[] = []
+  for (const line of text.toString('utf8').split('\n')) if (line !== '') rows.push(JSON.parse(line) as Row)
+  return rows
 }
