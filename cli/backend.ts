@@ -6,6 +6,7 @@ import { createReceiver } from '#collector/receiver/receiver.ts'
 import { createDeadLetters } from '#collector/writer/dead-letters.ts'
 import { createWriter } from '#collector/writer/writer.ts'
 import { createQueryApi } from '#query-api/server.ts'
+import { Unavailable } from '#runtime/errors.ts'
 import { createHealth } from '#runtime/health.ts'
 import { createLifecycle } from '#runtime/lifecycle.ts'
 import type { Logger } from '#runtime/logger.ts'
@@ -60,9 +61,7 @@ export const startBackend = async (
     await mkdir(values.DATA_DIR, { recursive: true, mode: 0o700 })
     const store = await openStore(storeSettings(values))
     lifecycle.onStop('store', () => store.close())
-    const { applied } = await migrate(store)
-    if (applied.length > 0) logger.info({ applied }, 'schema migrated')
-    await applyRetention(store, retentionOf(values))
+    let isMigrated = false
 
     const queue = await openLocalLog({ dataDir: values.DATA_DIR, logger, selfMetrics })
     lifecycle.onStop('queue', () => queue.close())
@@ -74,7 +73,6 @@ export const startBackend = async (
       logger,
       selfMetrics,
     })
-    writer.start()
     lifecycle.onStop('writer', () => writer.stop())
 
     const host = listenHost(values)
@@ -95,6 +93,10 @@ export const startBackend = async (
       selfMetrics,
     })
 
+    const checkSchema = (): void => {
+      if (!isMigrated) throw new Unavailable('the schema is being migrated to this version')
+    }
+    health.addCheck('schema', checkSchema)
     health.addCheck('store', async () => void (await store.query(sql`SELECT 1`, { maxExecutionSeconds: 2 })))
     // What cannot be written waits in the queue, so senders are still welcome.
     const checkWriter = (): void => {
@@ -105,7 +107,13 @@ export const startBackend = async (
 
     let otlpPorts: { http: number | null; grpc: number | null } = { http: null, grpc: null }
     const api = createQueryApi({
-      store,
+      store: {
+        ...store,
+        query: async (...query) => {
+          checkSchema()
+          return store.query(...query)
+        },
+      },
       health,
       selfMetrics,
       logger,
@@ -126,6 +134,13 @@ export const startBackend = async (
     // Last in, first out: senders are turned away before anything that they need is stopped.
     lifecycle.onStop('receiver', () => receiver.stop())
     lifecycle.onStop('readiness', () => health.drain())
+
+    // After an upgrade this may move many rows: what is sent meanwhile waits in the queue.
+    const { applied } = await migrate(store, { logger })
+    if (applied.length > 0) logger.info({ applied }, 'schema migrated')
+    await applyRetention(store, retentionOf(values))
+    isMigrated = true
+    writer.start()
 
     return { otlpHttpUrl: httpUrl, otlpGrpcUrl: grpcUrl, apiUrl, stop: () => lifecycle.stop() }
   } catch (error) {
