@@ -127,6 +127,8 @@ const split = (part: {
 }
 
 const secondsPerDay = 86_400
+/** Stands for all tables of its tier: they are filled and emptied together. */
+const tableOf = ({ name }: Pick<RedTier, 'name'>): string => `service_red_${name}`
 
 /**
  * What retention has left of each tier now. Its setting alone does not tell: days that were dropped do not come back when
@@ -134,12 +136,12 @@ const secondsPerDay = 86_400
  */
 export const readKeptSince = async (store: Store, nowSeconds: number): Promise<KeptSince> => {
   const [retention, rows] = await Promise.all([
-    readRetentionSeconds(store),
+    readRetentionSeconds(store, redTiers.map(tableOf)),
     store.query<{ tier: string; first: number; row_count: string }>(
       sql.join(
         redTiers.map(
           ({ name }) =>
-            sql`SELECT ${sql.string(name)} AS tier, toUnixTimestamp(min(time)) AS first, toString(count()) AS row_count FROM ${sql.identifier(`service_red_${name}`)}`,
+            sql`SELECT ${sql.string(name)} AS tier, toUnixTimestamp(min(time)) AS first, toString(count()) AS row_count FROM ${sql.identifier(tableOf({ name }))}`,
         ),
         sql` UNION ALL `,
       ),
@@ -150,7 +152,7 @@ export const readKeptSince = async (store: Store, nowSeconds: number): Promise<K
     return row === undefined || row.row_count === '0' ? Infinity : row.first
   }
   const keptSince = (tier: RedTier, coarser: RedTier, coarserSince: number): number => {
-    const seconds = retention.get(`service_red_${tier.name}`) ?? Infinity
+    const seconds = retention.get(tableOf(tier)) ?? Infinity
     const byRetention = floorTo(nowSeconds - seconds, secondsPerDay)
     const first = firstOf(tier)
     const hasLost = floorTo(first, coarser.seconds) > firstOf(coarser)

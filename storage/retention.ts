@@ -34,8 +34,12 @@ const rollupSeconds = ({
  * parts that are over vanish with it; their files follow within ten minutes.
  */
 export const applyRetention = async (store: Store, retention: Retention): Promise<void> => {
-  const current = await readTtls(store)
-  for (const { table, day, seconds } of expiriesOf(retention)) {
+  const expiries = expiriesOf(retention)
+  const current = await readTtls(
+    store,
+    expiries.map(({ table }) => table),
+  )
+  for (const { table, day, seconds } of expiries) {
     // As the engine writes it, parentheses included.
     const ttl = sql`(${day} + toIntervalDay(1)) + toIntervalSecond(${sql.int64(seconds)})`
     if (current.get(table) === ttl.text) continue
@@ -45,9 +49,12 @@ export const applyRetention = async (store: Store, retention: Retention): Promis
   }
 }
 
-/** How many seconds after the end of their day the rows of a table expire, as it was applied; for tables with a TTL. */
-export const readRetentionSeconds = async (store: Store): Promise<Map<string, number>> => {
-  const ttls = await readTtls(store)
+/** How many seconds after the end of their day the rows of these tables expire, as it was applied; of those with a TTL. */
+export const readRetentionSeconds = async (
+  store: Store,
+  tables: readonly string[],
+): Promise<Map<string, number>> => {
+  const ttls = await readTtls(store, tables)
   return new Map(
     [...ttls].flatMap(([table, ttl]) => {
       const seconds = /toIntervalSecond\(toInt64\('(\d+)'\)\)$/.exec(ttl)?.[1]
@@ -56,12 +63,13 @@ export const readRetentionSeconds = async (store: Store): Promise<Map<string, nu
   )
 }
 
-const readTtls = async (store: Store): Promise<Map<string, string>> => {
-  const tables = await store.query<{ name: string; definition: string }>(
-    sql`SELECT name, create_table_query AS definition FROM system.tables WHERE database = ${sql.string(store.database)} AND position(create_table_query, ' TTL ') > 0`,
+/** Of the tables named only: the engine writes out every definition that it is asked for. */
+const readTtls = async (store: Store, tables: readonly string[]): Promise<Map<string, string>> => {
+  const rows = await store.query<{ name: string; definition: string }>(
+    sql`SELECT name, create_table_query AS definition FROM system.tables WHERE database = ${sql.string(store.database)} AND name IN (${sql.join(tables.map(sql.string), sql`, `)})`,
   )
   return new Map(
-    tables.map(({ name, definition }) => [name, / TTL (.*?)(?: SETTINGS |$)/.exec(definition)?.[1] ?? '']),
+    rows.map(({ name, definition }) => [name, / TTL (.*?)(?: SETTINGS |$)/.exec(definition)?.[1] ?? '']),
   )
 }
 
