@@ -68,7 +68,10 @@ export interface LogSeed {
   trace?: string
   span?: string
   body: string
+  tenant?: string
   severity?: number
+  severityText?: string
+  eventName?: string
   attributes?: Record<string, string>
 }
 
@@ -129,8 +132,8 @@ export const openSeededStore = async (): Promise<SeededStore> => {
         VALUES ${list(spans.map((span) => spanValues(span, serviceOf(span.resource))))}`),
     insertLogs: (...logs) =>
       store.command(sql`
-        INSERT INTO log_records (tenant, time, trace_id, span_id, severity_number, body, body_type, resource_id,
-          service_name, attributes, ingested_at)
+        INSERT INTO log_records (tenant, time, trace_id, span_id, severity_number, severity_text, body, body_type,
+          event_name, resource_id, service_name, attributes, ingested_at)
         VALUES ${list(logs.map((log) => logValues(log, serviceOf(log.resource))))}`),
     close: async () => {
       await selfMetrics.stop()
@@ -213,13 +216,15 @@ const spanValues = (span: SpanSeed, service: ServiceSeed): Sql => {
 
 const logValues = (log: LogSeed, service: ServiceSeed): Sql => {
   const values = [
-    sql.string('default'),
+    sql.string(log.tenant ?? 'default'),
     sql.dateTime64(log.time),
-    fixed(log.trace ?? '', 16),
-    fixed(log.span ?? '', 8),
+    sql.bytes(Buffer.from(log.trace ?? '', 'hex')),
+    sql.bytes(Buffer.from(log.span ?? '', 'hex')),
     sql.int64(log.severity ?? 9),
+    sql.string(log.severityText ?? ''),
     sql.string(log.body),
     sql.string('s'),
+    sql.string(log.eventName ?? ''),
     sql.uint64(log.resource),
     sql.string(service.name),
     map(log.attributes ?? {}),

@@ -1,0 +1,55 @@
+import { attributeList } from './attribute-list.ts'
+import type { Store } from './connection.ts'
+import type { StoredLogRecord } from './log-store.ts'
+import type { ReadScope } from './read-scope.ts'
+import { type StoredResource, readResources } from './resource-rows.ts'
+import { sql } from './sql.ts'
+
+export interface LogRow {
+  at: string
+  severity_number: number
+  severity_text: string
+  body: string
+  event_name: string
+  resource: string
+  trace: string
+  span: string
+  keys: string[]
+  texts: string[]
+  attribute_types: string
+}
+
+/** The columns of `log_records` that a `LogRow` is made of. */
+export const logColumns = sql`toString(toUnixTimestamp64Nano(time)) AS at, severity_number, severity_text, body, event_name,
+  toString(resource_id) AS resource, lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span,
+  mapKeys(attributes) AS keys, mapValues(attributes) AS texts, attribute_types`
+
+/** A hash of what `logColumns` shows: records that a reader can tell apart differ in it. */
+export const logHash = sql`cityHash64(severity_number, severity_text, body, event_name, resource_id, trace_id, span_id,
+  mapKeys(attributes), mapValues(attributes), attribute_types)`
+
+/** The records of these rows, in their order, with their resources. */
+export const logsOfRows = async (
+  store: Store,
+  scope: ReadScope,
+  rows: readonly LogRow[],
+): Promise<StoredLogRecord[]> => {
+  const resources = await readResources(
+    store,
+    scope,
+    rows.map((row) => row.resource),
+  )
+  return rows.map((row) => logOf(row, resources.get(row.resource)))
+}
+
+const logOf = (row: LogRow, resource: StoredResource | undefined): StoredLogRecord => ({
+  timeUnixNano: row.at,
+  severityNumber: row.severity_number,
+  severityText: row.severity_text,
+  body: row.body,
+  eventName: row.event_name,
+  resource,
+  traceId: row.trace,
+  spanId: row.span,
+  attributes: attributeList(row.keys, row.texts, row.attribute_types),
+})

@@ -1,0 +1,159 @@
+import type { Store } from './connection.ts'
+import { logConditions } from './log-filters.ts'
+import { type LogRow, logColumns, logHash, logsOfRows } from './log-rows.ts'
+import type { LogFilters, LogPosition, LogSearch, LogSearchPage } from './log-store.ts'
+import { type ReadScope, type TimeRange, limitedTo } from './read-scope.ts'
+import { type Sql, sql } from './sql.ts'
+import { createTimeSlices, unlessTooSlow } from './time-slices.ts'
+
+const nanosPerMinute = 60_000_000_000n
+/** A service, a severity: what is asked for is usually frequent, and looking at everything is what costs. */
+const sliceNanosFirst = 15n * nanosPerMinute
+/** What an index finds costs little where it is rare, and where it is frequent the newest granules are enough. */
+const indexedSliceNanosFirst = 60n * nanosPerMinute
+const sliceGrowthMin = 2n
+const sliceGrowthMax = 24n
+const sliceSeconds = 5
+const pageMillis = 12_000
+
+/**
+ * A slice is read by time alone, so that the engine can stop at the newest and read wide columns of these only. Which
+ * of the records of one nanosecond belong to a page is asked only where a page ends among them.
+ */
+export const searchLogs = async (
+  store: Store,
+  scope: ReadScope,
+  { range, filters, limit, after }: LogSearch,
+): Promise<LogSearchPage> => {
+  const deadline = performance.now() + pageMillis
+  const reader = { store, scope, conditions: logConditions(scope, filters) }
+  const slices = createTimeSlices(isIndexed(filters) ? indexedSliceNanosFirst : sliceNanosFirst)
+  const found: FoundRow[] = []
+  let position = startOf(range, after)
+  let isComplete = true
+
+  while (found.length < limit && !isPast(position, range)) {
+    if (performance.now() > deadline) {
+      isComplete = false
+      break
+    }
+    const wanted = limit - found.length
+    const { timeNanos, tie } = position
+    const from = tie ? timeNanos : slices.startOf(timeNanos, range)
+    const step = tie ? readTies(reader, timeNanos, tie, wanted) : readSlice(reader, from, timeNanos, wanted)
+    const read = await unlessTooSlow(scope, step)
+    if (read === undefined) {
+      if (tie === undefined && slices.shrink()) continue
+      isComplete = false
+      break
+    }
+    found.push(...read.rows)
+    position = read.next ?? { timeNanos: from }
+    if (tie === undefined) slices.grow(growthFor(wanted, read.rows.length))
+  }
+  return {
+    logs: await logsOfRows(store, scope, found),
+    next: isPast(position, range) ? undefined : position,
+    isComplete,
+    searchedFromNanos: position.tie ? position.timeNanos + 1n : position.timeNanos,
+  }
+}
+
+const isIndexed = ({ bodyWords, bodyPhrases, attributes, traceId }: LogFilters): boolean =>
+  bodyWords !== undefined ||
+  traceId !== undefined ||
+  (bodyPhrases ?? []).length > 0 ||
+  (attributes ?? []).length > 0
+
+const startOf = ({ fromNanos, toNanos }: TimeRange, after: LogPosition | undefined): LogPosition => {
+  if (after === undefined || after.timeNanos >= toNanos) return { timeNanos: toNanos }
+  return after.timeNanos < fromNanos ? { timeNanos: fromNanos } : after
+}
+
+/** Nothing of the range is left behind this position. */
+const isPast = ({ timeNanos, tie }: LogPosition, { fromNanos }: TimeRange): boolean =>
+  timeNanos <= fromNanos && tie === undefined
+
+/** So much longer that the next slice should find the rest and as much again. */
+const growthFor = (wanted: number, foundCount: number): bigint => {
+  if (foundCount === 0) return sliceGrowthMax
+  const factor = BigInt(Math.ceil((2 * wanted) / foundCount))
+  return factor < sliceGrowthMin ? sliceGrowthMin : factor > sliceGrowthMax ? sliceGrowthMax : factor
+}
+
+type FoundRow = LogRow & { hash: string }
+
+interface Reader {
+  store: Store
+  scope: ReadScope
+  conditions: readonly Sql[]
+}
+
+/** No `next`: what was read was read to its end. */
+interface Read {
+  rows: FoundRow[]
+  next?: LogPosition
+}
+
+/** The newest `wanted` of a slice; where these end among records of the same time, the ones before that time. */
+const readSlice = async (reader: Reader, from: bigint, before: bigint, wanted: number): Promise<Read> => {
+  const rows = await readRows(
+    reader,
+    [sql`time >= ${sql.dateTime64(from)}`, sql`time < ${sql.dateTime64(before)}`],
+    sql`ORDER BY time DESC LIMIT ${sql.uint64(wanted + 1)}`,
+  )
+  const beyond = rows[wanted]
+  if (beyond === undefined) return { rows: inOrder(rows) }
+  const whole = rows.filter((row) => row.at !== beyond.at)
+  const timeNanos = BigInt(beyond.at)
+  return {
+    rows: inOrder(whole),
+    next:
+      whole.length === wanted
+        ? { timeNanos: timeNanos + 1n }
+        : { timeNanos, tie: { hash: hashMax, passed: 0 } },
+  }
+}
+
+const hashMax = 2n ** 64n - 1n
+
+/** The next `wanted` records of this very time. */
+const readTies = async (
+  reader: Reader,
+  timeNanos: bigint,
+  { hash, passed }: NonNullable<LogPosition['tie']>,
+  wanted: number,
+): Promise<Read> => {
+  const rows = await readRows(
+    reader,
+    [sql`time = ${sql.dateTime64(timeNanos)}`, sql`${logHash} <= ${sql.uint64(hash)}`],
+    sql`ORDER BY hash DESC LIMIT ${sql.uint64(wanted + 1)} OFFSET ${sql.uint64(passed)}`,
+  )
+  const given = rows.slice(0, wanted)
+  const last = given.at(-1)
+  if (rows.length <= wanted || last === undefined) return { rows: given }
+  const passedNow = given.filter((row) => row.hash === last.hash).length
+  const passedBefore = BigInt(last.hash) === hash ? passed : 0
+  return {
+    rows: given,
+    next: { timeNanos, tie: { hash: BigInt(last.hash), passed: passedBefore + passedNow } },
+  }
+}
+
+const readRows = (
+  { store, scope, conditions }: Reader,
+  ofTime: readonly Sql[],
+  orderAndLimit: Sql,
+): Promise<FoundRow[]> => {
+  const where = sql.join([sql`tenant = ${sql.string(scope.tenant)}`, ...ofTime, ...conditions], sql` AND `)
+  return store.query<FoundRow>(
+    sql`SELECT ${logColumns}, ${logHash} AS hash FROM log_records WHERE ${where} ${orderAndLimit}`,
+    limitedTo(scope, sliceSeconds),
+  )
+}
+
+/** By time they are already. */
+const inOrder = (rows: readonly FoundRow[]): FoundRow[] =>
+  rows.toSorted((a, b) => (a.at === b.at ? descending(BigInt(a.hash), BigInt(b.hash)) : 0))
+
+const descending = (a: bigint, b: bigint): number => (a === b ? 0 : a < b ? 1 : -1)
