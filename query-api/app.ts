@@ -10,6 +10,7 @@ import { createRouter, handleError } from './error-answers.ts'
 import { createJaegerRoutes } from './jaeger/jaeger-routes.ts'
 import { observeRequests, secure } from './request-log.ts'
 import { createHealthRoutes } from './routes/health.ts'
+import { createLogRoutes } from './routes/logs.ts'
 import { createPodRoutes } from './routes/pods.ts'
 import { createServiceRoutes } from './routes/services.ts'
 import { createStatusRoutes } from './routes/status.ts'
@@ -35,6 +36,7 @@ export const createApp = (parts: AppParts) => {
   const api = createRouter()
     .route('/', createServiceRoutes(readers))
     .route('/', createTraceRoutes(readers))
+    .route('/', createLogRoutes(readers))
     .route('/', createPodRoutes(readers))
     .route('/', createStatusRoutes(store, readers, status))
 

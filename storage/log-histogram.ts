@@ -13,12 +13,12 @@ const hour = 60 * minute
 const day = 24 * hour
 /** Lengths that people read off an axis. */
 const intervalMillis = [
-  ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
-  ...[1, 2, 5, 10, 15, 30].map((count) => count * second),
-  ...[1, 2, 5, 10, 15, 30].map((count) => count * minute),
-  ...[1, 2, 3, 6, 12].map((count) => count * hour),
-  ...[1, 2, 7, 14, 28].map((count) => count * day),
-]
+  { unit: 1, counts: [1, 2, 5, 10, 20, 50, 100, 200, 500] },
+  { unit: second, counts: [1, 2, 5, 10, 15, 30] },
+  { unit: minute, counts: [1, 2, 5, 10, 15, 30] },
+  { unit: hour, counts: [1, 2, 3, 6, 12] },
+  { unit: day, counts: [1, 2, 7, 14, 28] },
+].flatMap(({ unit, counts }) => counts.map((count) => count * unit))
 
 const sliceNanosFirst = BigInt(6 * hour) * nanosPerMilli
 const sliceGrowth = 4n
