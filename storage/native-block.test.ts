@@ -114,6 +114,14 @@ describe('a Native block', () => {
   it('refuses what a column cannot hold, and columns that do not fit together', () => {
     expect(() => column.fixed(8).push(new Uint8Array(7))).toThrow(RangeError)
     expect(() => column.uint64().push(-1n)).toThrow(RangeError)
+    for (const value of [-1, 1.5, Number.NaN, 2 ** 32]) {
+      expect(() => column.uint8().push(value)).toThrow(`${value} does not fit UInt8`)
+      expect(() => column.uint32().push(value)).toThrow(`${value} does not fit UInt32`)
+      expect(() => column.dateTimeSeconds().push(value)).toThrow(`${value} does not fit DateTime`)
+    }
+    for (const value of [1.5, Number.NaN, 2 ** 31, -(2 ** 31) - 1])
+      expect(() => column.int32().push(value)).toThrow(`${value} does not fit Int32`)
+    expect(() => column.uint8().push(256)).toThrow('256 does not fit UInt8')
     const short = column.text()
     const long = column.text()
     long.push('row')

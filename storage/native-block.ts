@@ -258,11 +258,29 @@ class NullableColumn<T> implements Column<T | undefined> {
   }
 }
 
+/** What is not checked would be cut to the low bits, and stored as another number. */
+const checkInteger = (value: number, min: number, max: number, type: string): number => {
+  if (!Number.isInteger(value) || value < min || value > max)
+    throw new RangeError(`${value} does not fit ${type}`)
+  return value
+}
+const uint8Max = 0xff
+const uint32Max = 0xffff_ffff
+const int32Min = -0x8000_0000
+const int32Max = 0x7fff_ffff
+
 /** The column types that the physical tables use. Values out of a type's range throw RangeError. */
 export const column = {
-  uint8: (): Column<number> => new PlainColumn<number>('UInt8', (sink, value) => sink.uint8(value)),
-  uint32: (): Column<number> => new PlainColumn<number>('UInt32', (sink, value) => sink.uint32(value)),
-  int32: (): Column<number> => new PlainColumn<number>('Int32', (sink, value) => sink.int32(value)),
+  uint8: (): Column<number> =>
+    new PlainColumn<number>('UInt8', (sink, value) => sink.uint8(checkInteger(value, 0, uint8Max, 'UInt8'))),
+  uint32: (): Column<number> =>
+    new PlainColumn<number>('UInt32', (sink, value) =>
+      sink.uint32(checkInteger(value, 0, uint32Max, 'UInt32')),
+    ),
+  int32: (): Column<number> =>
+    new PlainColumn<number>('Int32', (sink, value) =>
+      sink.int32(checkInteger(value, int32Min, int32Max, 'Int32')),
+    ),
   uint64: (): Column<bigint> => new PlainColumn<bigint>('UInt64', (sink, value) => sink.uint64(value)),
   int64: (): Column<bigint> => new PlainColumn<bigint>('Int64', (sink, value) => sink.int64(value)),
   float64: (): Column<number> => new PlainColumn<number>('Float64', (sink, value) => sink.float64(value)),
@@ -275,7 +293,9 @@ export const column = {
     new PlainColumn<number>("DateTime64(3, 'UTC')", (sink, value) => sink.int64(BigInt(value))),
   /** Seconds since the epoch. */
   dateTimeSeconds: (): Column<number> =>
-    new PlainColumn<number>("DateTime('UTC')", (sink, value) => sink.uint32(value)),
+    new PlainColumn<number>("DateTime('UTC')", (sink, value) =>
+      sink.uint32(checkInteger(value, 0, uint32Max, 'DateTime')),
+    ),
   /** Exactly `length` bytes. */
   fixed: (length: number): Column<Uint8Array> =>
     new PlainColumn<Uint8Array>(`FixedString(${length})`, (sink, value) => {
