@@ -23,9 +23,9 @@ export const closingCases = (open: () => Promise<Store>, testCase: Case): void =
     const table = await createTable(store, numbersTable)
     const events: string[] = []
     const ends = [
-      store.query(slowly(token, 1)).then(() => events.push('query')),
+      store.query(slowly(token, 0.5)).then(() => events.push('query')),
       store
-        .command(sql`INSERT INTO FUNCTION null('n UInt64') ${slowly(token, 1)}`)
+        .command(sql`INSERT INTO FUNCTION null('n UInt64') ${slowly(token, 0.5)}`)
         .then(() => events.push('command')),
     ]
     await untilRunning(store, token, 2)
@@ -76,7 +76,7 @@ export const closingCases = (open: () => Promise<Store>, testCase: Case): void =
 
   testCase('may be closed again', async () => {
     const store = await open()
-    const slow = store.query(slowly(newToken(), 0.5))
+    const slow = store.query(slowly(newToken(), 0.3))
     let isAnswered = false
     const answered = slow.then(() => (isAnswered = true))
     await Promise.all([store.close(), store.close()])

@@ -129,7 +129,7 @@ export const stoppingCases = (store: () => Store, testCase: Case): void => {
       ),
     ).toBe('395')
     const endless = sql`SELECT number, sleepEachRow(0.00001) FROM numbers(100000000) SETTINGS max_block_size = 10000`
-    await expect(store().query(endless, { maxExecutionSeconds: 0.5 })).rejects.toMatchObject(stopped)
+    await expect(store().query(endless, { maxExecutionSeconds: 0.2 })).rejects.toMatchObject(stopped)
   })
 
   testCase('tells the code of a statement that fails', async () => {

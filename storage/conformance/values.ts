@@ -59,11 +59,11 @@ export const valueCases = (store: () => Store, testCase: Case): void => {
 
   testCase('gives rows in the order asked for, and columns in that of the SELECT', async () => {
     const rows = await store().query<{ n: string; half: string }>(
-      sql`SELECT number AS n, intDiv(number, 2) AS half FROM numbers_mt(200000) ORDER BY half DESC, n`,
+      sql`SELECT number AS n, intDiv(number, 2) AS half FROM numbers_mt(50000) ORDER BY half DESC, n`,
     )
-    expect(rows).toHaveLength(200_000)
+    expect(rows).toHaveLength(50_000)
     expect(Object.keys(rows[0] ?? {})).toEqual(['n', 'half'])
-    const isInOrder = rows.every(({ n }, index) => Number(n) === 199_998 - index + 2 * (index % 2))
+    const isInOrder = rows.every(({ n }, index) => Number(n) === 49_998 - index + 2 * (index % 2))
     expect(isInOrder).toBe(true)
   })
 

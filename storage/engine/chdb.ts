@@ -81,8 +81,10 @@ const connect = (path: string): ClickHouseClient => {
     >
     return createClient({ connection })
   } catch (error) {
-    if (!messageOf(error).includes('Cannot lock file')) throw error
-    throw new Unavailable(`another process has the store in ${path} open`, { cause: error })
+    // The engine writes to stderr what is wrong, and throws without it.
+    throw new Unavailable(`cannot open the store in ${path}; most likely another process has it open`, {
+      cause: error,
+    })
   }
 }
 
