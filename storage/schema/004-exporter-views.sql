@@ -1,10 +1,81 @@
 -- The OpenTelemetry ClickHouse exporter's names, as views over the tables of 003: its columns first, then what it has no
 -- columns for. Readers select by name. Times are UTC. `resources` is read FINAL so that a resource that was written twice counts
 -- once, and joined LEFT, because the planner then takes the newest rows first and looks up their resources only.
+--
+-- Rows of one resource are equal but for the time of writing. So a filter may come before FINAL and an index may leave a
+-- row's twin unread: the settings say that. Readers may ask for nulls in joins; these columns have none.
+--
+-- MATERIALIZED columns are in no `SELECT *`, and who describes the view sees them: HyperDX reads rows again by their address,
+-- and asks a column instead of the map where one is described with the expression that it would ask. Such a column is worked
+-- out once a resource, a key of the map once a row. It is written as the planner writes a filter on the key, for the indexes.
+-- `_part` is no LowCardinality as the engine's own, because HyperDX offers every one of these as a filter beside the search.
 
 DROP VIEW IF EXISTS otel_traces;
 
-CREATE VIEW otel_traces AS
+CREATE VIEW otel_traces
+(
+    Timestamp DateTime64(9, 'UTC'),
+    TraceId String,
+    SpanId String,
+    ParentSpanId String,
+    TraceState String,
+    SpanName LowCardinality(String),
+    SpanKind LowCardinality(String),
+    ServiceName LowCardinality(String),
+    ResourceAttributes Map(LowCardinality(String), String),
+    ScopeName String,
+    ScopeVersion String,
+    SpanAttributes Map(LowCardinality(String), String),
+    Duration UInt64,
+    StatusCode LowCardinality(String),
+    StatusMessage String,
+    `Events.Timestamp` Array(DateTime64(9, 'UTC')),
+    `Events.Name` Array(LowCardinality(String)),
+    `Events.Attributes` Array(Map(LowCardinality(String), String)),
+    `Links.TraceId` Array(String),
+    `Links.SpanId` Array(String),
+    `Links.TraceState` Array(String),
+    `Links.Attributes` Array(Map(LowCardinality(String), String)),
+    ResourceAttributeItems Array(String),
+    SpanAttributeItems Array(String),
+    SpanKindNumber Int32,
+    StatusCodeNumber Int32,
+    SpanFlags UInt32,
+    IsOpen Bool,
+    SignedDuration Int64,
+    SpanAttributeTypes LowCardinality(String),
+    DroppedAttributesCount UInt32,
+    `Events.TimeUnixNano` Array(UInt64),
+    `Events.AttributeTypes` Array(LowCardinality(String)),
+    `Events.DroppedAttributesCount` Array(UInt32),
+    DroppedEventsCount UInt32,
+    `Links.AttributeTypes` Array(LowCardinality(String)),
+    `Links.DroppedAttributesCount` Array(UInt32),
+    `Links.Flags` Array(UInt32),
+    DroppedLinksCount UInt32,
+    ResourceSchemaUrl LowCardinality(String),
+    ResourceAttributeTypes LowCardinality(String),
+    ResourceDroppedAttrCount UInt32,
+    ResourceEntityRefs String,
+    ScopeAttributes Map(LowCardinality(String), String),
+    ScopeAttributeTypes LowCardinality(String),
+    ScopeDroppedAttrCount UInt32,
+    ScopeSchemaUrl LowCardinality(String),
+    Tenant LowCardinality(String),
+    IngestedAt DateTime64(3, 'UTC'),
+    `_part` String MATERIALIZED '',
+    `_part_offset` UInt64 MATERIALIZED 0,
+    `__hdx_materialized_k8s.cluster.name` String MATERIALIZED ResourceAttributes['k8s.cluster.name'],
+    `__hdx_materialized_k8s.namespace.name` String MATERIALIZED ResourceAttributes['k8s.namespace.name'],
+    `__hdx_materialized_k8s.node.name` String MATERIALIZED ResourceAttributes['k8s.node.name'],
+    `__hdx_materialized_k8s.deployment.name` String MATERIALIZED ResourceAttributes['k8s.deployment.name'],
+    `__hdx_materialized_k8s.pod.name` String MATERIALIZED ResourceAttributes['k8s.pod.name'],
+    `__hdx_materialized_k8s.pod.uid` String MATERIALIZED ResourceAttributes['k8s.pod.uid'],
+    `__hdx_materialized_k8s.container.name` String MATERIALIZED ResourceAttributes['k8s.container.name'],
+    `__hdx_materialized_deployment.environment.name` String MATERIALIZED ResourceAttributes['deployment.environment.name'],
+    `__hdx_materialized_service.version` LowCardinality(String) MATERIALIZED ResourceAttributes['service.version']
+)
+AS
 SELECT
     spans.start_time AS Timestamp,
     lower(hex(spans.trace_id)) AS TraceId,
@@ -54,9 +125,32 @@ SELECT
     spans.scope_dropped_attributes_count AS ScopeDroppedAttrCount,
     spans.scope_schema_url AS ScopeSchemaUrl,
     spans.tenant AS Tenant,
-    spans.ingested_at AS IngestedAt
+    spans.ingested_at AS IngestedAt,
+    spans._part AS `_part`,
+    spans._part_offset AS `_part_offset`,
+    resource.`k8s.cluster.name` AS `__hdx_materialized_k8s.cluster.name`,
+    resource.`k8s.namespace.name` AS `__hdx_materialized_k8s.namespace.name`,
+    resource.`k8s.node.name` AS `__hdx_materialized_k8s.node.name`,
+    resource.`k8s.deployment.name` AS `__hdx_materialized_k8s.deployment.name`,
+    resource.`k8s.pod.name` AS `__hdx_materialized_k8s.pod.name`,
+    resource.`k8s.pod.uid` AS `__hdx_materialized_k8s.pod.uid`,
+    resource.`k8s.container.name` AS `__hdx_materialized_k8s.container.name`,
+    resource.`deployment.environment.name` AS `__hdx_materialized_deployment.environment.name`,
+    spans.service_version AS `__hdx_materialized_service.version`
 FROM spans
-LEFT JOIN (SELECT resource_id, attributes, attribute_types, dropped_attributes_count, schema_url, entity_refs FROM resources FINAL) AS resource ON resource.resource_id = spans.resource_id;
+LEFT JOIN (
+    SELECT resource_id, attributes, attribute_types, dropped_attributes_count, schema_url, entity_refs,
+        getSubcolumn(attributes, 'key_k8s.cluster.name') AS `k8s.cluster.name`,
+        getSubcolumn(attributes, 'key_k8s.namespace.name') AS `k8s.namespace.name`,
+        getSubcolumn(attributes, 'key_k8s.node.name') AS `k8s.node.name`,
+        getSubcolumn(attributes, 'key_k8s.deployment.name') AS `k8s.deployment.name`,
+        getSubcolumn(attributes, 'key_k8s.pod.name') AS `k8s.pod.name`,
+        getSubcolumn(attributes, 'key_k8s.pod.uid') AS `k8s.pod.uid`,
+        getSubcolumn(attributes, 'key_k8s.container.name') AS `k8s.container.name`,
+        getSubcolumn(attributes, 'key_deployment.environment.name') AS `deployment.environment.name`
+    FROM resources FINAL
+) AS resource ON resource.resource_id = spans.resource_id
+SETTINGS join_use_nulls = 0, optimize_move_to_prewhere_if_final = 1, use_skip_indexes_if_final_exact_mode = 0;
 
 DROP VIEW IF EXISTS otel_traces_trace_id_ts;
 
@@ -66,7 +160,56 @@ FROM spans GROUP BY TraceId;
 
 DROP VIEW IF EXISTS otel_logs;
 
-CREATE VIEW otel_logs AS
+CREATE VIEW otel_logs
+(
+    Timestamp DateTime64(9, 'UTC'),
+    TraceId String,
+    SpanId String,
+    TraceFlags UInt8,
+    SeverityText LowCardinality(String),
+    SeverityNumber UInt8,
+    ServiceName LowCardinality(String),
+    Body String,
+    ResourceSchemaUrl LowCardinality(String),
+    ResourceAttributes Map(LowCardinality(String), String),
+    ScopeSchemaUrl LowCardinality(String),
+    ScopeName String,
+    ScopeVersion LowCardinality(String),
+    ScopeAttributes Map(LowCardinality(String), String),
+    LogAttributes Map(LowCardinality(String), String),
+    EventName String,
+    ResourceAttributeItems Array(String),
+    ScopeAttributeItems Array(String),
+    LogAttributeItems Array(String),
+    TimestampTime DateTime('UTC'),
+    TimeSource UInt8,
+    ObservedTimeUnixNano UInt64,
+    LogFlags UInt32,
+    ExactSeverityNumber Int32,
+    BodyType LowCardinality(String),
+    BodyInnerTypes LowCardinality(String),
+    LogAttributeTypes LowCardinality(String),
+    DroppedAttributesCount UInt32,
+    ResourceAttributeTypes LowCardinality(String),
+    ResourceDroppedAttrCount UInt32,
+    ResourceEntityRefs String,
+    ScopeAttributeTypes LowCardinality(String),
+    ScopeDroppedAttrCount UInt32,
+    Tenant LowCardinality(String),
+    IngestedAt DateTime64(3, 'UTC'),
+    `_part` String MATERIALIZED '',
+    `_part_offset` UInt64 MATERIALIZED 0,
+    `__hdx_materialized_k8s.cluster.name` String MATERIALIZED ResourceAttributes['k8s.cluster.name'],
+    `__hdx_materialized_k8s.namespace.name` String MATERIALIZED ResourceAttributes['k8s.namespace.name'],
+    `__hdx_materialized_k8s.node.name` String MATERIALIZED ResourceAttributes['k8s.node.name'],
+    `__hdx_materialized_k8s.deployment.name` String MATERIALIZED ResourceAttributes['k8s.deployment.name'],
+    `__hdx_materialized_k8s.pod.name` String MATERIALIZED ResourceAttributes['k8s.pod.name'],
+    `__hdx_materialized_k8s.pod.uid` String MATERIALIZED ResourceAttributes['k8s.pod.uid'],
+    `__hdx_materialized_k8s.container.name` String MATERIALIZED ResourceAttributes['k8s.container.name'],
+    `__hdx_materialized_deployment.environment.name` String MATERIALIZED ResourceAttributes['deployment.environment.name'],
+    `__hdx_materialized_service.version` String MATERIALIZED ResourceAttributes['service.version']
+)
+AS
 SELECT
     logs.time AS Timestamp,
     lower(hex(logs.trace_id)) AS TraceId,
@@ -102,9 +245,33 @@ SELECT
     logs.scope_attribute_types AS ScopeAttributeTypes,
     logs.scope_dropped_attributes_count AS ScopeDroppedAttrCount,
     logs.tenant AS Tenant,
-    logs.ingested_at AS IngestedAt
+    logs.ingested_at AS IngestedAt,
+    logs._part AS `_part`,
+    logs._part_offset AS `_part_offset`,
+    resource.`k8s.cluster.name` AS `__hdx_materialized_k8s.cluster.name`,
+    resource.`k8s.namespace.name` AS `__hdx_materialized_k8s.namespace.name`,
+    resource.`k8s.node.name` AS `__hdx_materialized_k8s.node.name`,
+    resource.`k8s.deployment.name` AS `__hdx_materialized_k8s.deployment.name`,
+    resource.`k8s.pod.name` AS `__hdx_materialized_k8s.pod.name`,
+    resource.`k8s.pod.uid` AS `__hdx_materialized_k8s.pod.uid`,
+    resource.`k8s.container.name` AS `__hdx_materialized_k8s.container.name`,
+    resource.`deployment.environment.name` AS `__hdx_materialized_deployment.environment.name`,
+    resource.`service.version` AS `__hdx_materialized_service.version`
 FROM log_records AS logs
-LEFT JOIN (SELECT resource_id, attributes, attribute_types, dropped_attributes_count, schema_url, entity_refs FROM resources FINAL) AS resource ON resource.resource_id = logs.resource_id;
+LEFT JOIN (
+    SELECT resource_id, attributes, attribute_types, dropped_attributes_count, schema_url, entity_refs,
+        getSubcolumn(attributes, 'key_k8s.cluster.name') AS `k8s.cluster.name`,
+        getSubcolumn(attributes, 'key_k8s.namespace.name') AS `k8s.namespace.name`,
+        getSubcolumn(attributes, 'key_k8s.node.name') AS `k8s.node.name`,
+        getSubcolumn(attributes, 'key_k8s.deployment.name') AS `k8s.deployment.name`,
+        getSubcolumn(attributes, 'key_k8s.pod.name') AS `k8s.pod.name`,
+        getSubcolumn(attributes, 'key_k8s.pod.uid') AS `k8s.pod.uid`,
+        getSubcolumn(attributes, 'key_k8s.container.name') AS `k8s.container.name`,
+        getSubcolumn(attributes, 'key_deployment.environment.name') AS `deployment.environment.name`,
+        getSubcolumn(attributes, 'key_service.version') AS `service.version`
+    FROM resources FINAL
+) AS resource ON resource.resource_id = logs.resource_id
+SETTINGS join_use_nulls = 0, optimize_move_to_prewhere_if_final = 1, use_skip_indexes_if_final_exact_mode = 0;
 
 DROP VIEW IF EXISTS otel_metrics_gauge;
 
@@ -147,7 +314,8 @@ SELECT
     points.tenant AS Tenant,
     points.ingested_at AS IngestedAt
 FROM metric_gauge_points AS points
-LEFT JOIN (SELECT resource_id, attributes, attribute_types, dropped_attributes_count, schema_url, entity_refs FROM resources FINAL) AS resource ON resource.resource_id = points.resource_id;
+LEFT JOIN (SELECT resource_id, attributes, attribute_types, dropped_attributes_count, schema_url, entity_refs FROM resources FINAL) AS resource ON resource.resource_id = points.resource_id
+SETTINGS join_use_nulls = 0, optimize_move_to_prewhere_if_final = 1, use_skip_indexes_if_final_exact_mode = 0;
 
 DROP VIEW IF EXISTS otel_metrics_sum;
 
@@ -192,7 +360,8 @@ SELECT
     points.tenant AS Tenant,
     points.ingested_at AS IngestedAt
 FROM metric_sum_points AS points
-LEFT JOIN (SELECT resource_id, attributes, attribute_types, dropped_attributes_count, schema_url, entity_refs FROM resources FINAL) AS resource ON resource.resource_id = points.resource_id;
+LEFT JOIN (SELECT resource_id, attributes, attribute_types, dropped_attributes_count, schema_url, entity_refs FROM resources FINAL) AS resource ON resource.resource_id = points.resource_id
+SETTINGS join_use_nulls = 0, optimize_move_to_prewhere_if_final = 1, use_skip_indexes_if_final_exact_mode = 0;
 
 DROP VIEW IF EXISTS otel_metrics_histogram;
 
@@ -242,7 +411,8 @@ SELECT
     points.tenant AS Tenant,
     points.ingested_at AS IngestedAt
 FROM metric_histogram_points AS points
-LEFT JOIN (SELECT resource_id, attributes, attribute_types, dropped_attributes_count, schema_url, entity_refs FROM resources FINAL) AS resource ON resource.resource_id = points.resource_id;
+LEFT JOIN (SELECT resource_id, attributes, attribute_types, dropped_attributes_count, schema_url, entity_refs FROM resources FINAL) AS resource ON resource.resource_id = points.resource_id
+SETTINGS join_use_nulls = 0, optimize_move_to_prewhere_if_final = 1, use_skip_indexes_if_final_exact_mode = 0;
 
 DROP VIEW IF EXISTS otel_metrics_exp_histogram;
 
@@ -297,7 +467,8 @@ SELECT
     points.tenant AS Tenant,
     points.ingested_at AS IngestedAt
 FROM metric_exp_histogram_points AS points
-LEFT JOIN (SELECT resource_id, attributes, attribute_types, dropped_attributes_count, schema_url, entity_refs FROM resources FINAL) AS resource ON resource.resource_id = points.resource_id;
+LEFT JOIN (SELECT resource_id, attributes, attribute_types, dropped_attributes_count, schema_url, entity_refs FROM resources FINAL) AS resource ON resource.resource_id = points.resource_id
+SETTINGS join_use_nulls = 0, optimize_move_to_prewhere_if_final = 1, use_skip_indexes_if_final_exact_mode = 0;
 
 DROP VIEW IF EXISTS otel_metrics_summary;
 
@@ -332,7 +503,8 @@ SELECT
     points.tenant AS Tenant,
     points.ingested_at AS IngestedAt
 FROM metric_summary_points AS points
-LEFT JOIN (SELECT resource_id, attributes, attribute_types, dropped_attributes_count, schema_url, entity_refs FROM resources FINAL) AS resource ON resource.resource_id = points.resource_id;
+LEFT JOIN (SELECT resource_id, attributes, attribute_types, dropped_attributes_count, schema_url, entity_refs FROM resources FINAL) AS resource ON resource.resource_id = points.resource_id
+SETTINGS join_use_nulls = 0, optimize_move_to_prewhere_if_final = 1, use_skip_indexes_if_final_exact_mode = 0;
 
 -- The name that ClickStack and older exporters use.
 DROP VIEW IF EXISTS otel_metrics_exponential_histogram;

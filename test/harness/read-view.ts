@@ -6,10 +6,10 @@ import type { AnyValue, KeyValue } from '#telemetry/otlp/messages.ts'
 /** Times are nanoseconds, 64-bit integers bigint, attributes `KeyValue[]` with their types. */
 export type ViewRow = Record<string, unknown>
 
-/** Name and type of each column, in the view's order. */
+/** Name and type of each column that `SELECT *` gives, in the view's order. */
 export const columnsOf = async (store: Store, view: string): Promise<Map<string, string>> => {
   const rows = await store.query<{ name: string; type: string }>(
-    sql`SELECT name, type FROM system.columns WHERE database = ${sql.string(store.database)} AND table = ${sql.string(view)} ORDER BY position`,
+    sql`SELECT name, type FROM system.columns WHERE database = ${sql.string(store.database)} AND table = ${sql.string(view)} AND default_kind != 'MATERIALIZED' ORDER BY position`,
   )
   return new Map(rows.map(({ name, type }) => [name, type]))
 }
