@@ -70,7 +70,6 @@ const metric = {
   Attributes: attributes,
   StartTimeUnix: 'DateTime64(9)',
   TimeUnix: 'DateTime64(9)',
-  Flags: 'UInt32',
 }
 
 const exemplars = {
@@ -81,11 +80,13 @@ const exemplars = {
   'Exemplars.TraceId': list('String'),
 }
 
-const distribution = {
-  ...metric,
+const number = { ...metric, Value: 'Float64', Flags: 'UInt32', ...exemplars }
+
+const distribution = { ...metric, Count: 'UInt64', Sum: 'Float64' }
+
+const endOfDistribution = {
   ...exemplars,
-  Count: 'UInt64',
-  Sum: 'Float64',
+  Flags: 'UInt32',
   Min: 'Float64',
   Max: 'Float64',
   AggregationTemporality: 'Int32',
@@ -99,24 +100,21 @@ const exponentialHistogram = {
   PositiveBucketCounts: list('UInt64'),
   NegativeOffset: 'Int32',
   NegativeBucketCounts: list('UInt64'),
+  ...endOfDistribution,
 }
 
+/** In the order of the exporter's tables. */
 export const exporterColumns: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   otel_traces: traces,
   otel_traces_trace_id_ts: { TraceId: 'String', Start: 'DateTime', End: 'DateTime' },
   otel_logs: logs,
-  otel_metrics_gauge: { ...metric, ...exemplars, Value: 'Float64' },
-  otel_metrics_sum: {
-    ...metric,
-    ...exemplars,
-    Value: 'Float64',
-    AggregationTemporality: 'Int32',
-    IsMonotonic: 'Bool',
-  },
+  otel_metrics_gauge: number,
+  otel_metrics_sum: { ...number, AggregationTemporality: 'Int32', IsMonotonic: 'Bool' },
   otel_metrics_histogram: {
     ...distribution,
     BucketCounts: list('UInt64'),
     ExplicitBounds: list('Float64'),
+    ...endOfDistribution,
   },
   otel_metrics_exp_histogram: exponentialHistogram,
   otel_metrics_exponential_histogram: exponentialHistogram,
@@ -126,5 +124,6 @@ export const exporterColumns: Readonly<Record<string, Readonly<Record<string, st
     Sum: 'Float64',
     'ValueAtQuantiles.Quantile': list('Float64'),
     'ValueAtQuantiles.Value': list('Float64'),
+    Flags: 'UInt32',
   },
 }
