@@ -5,7 +5,7 @@ export interface CuttingRelay {
   url: string
   /** Breaks the connections that there are; new ones are passed on. */
   cut(): void
-  /** From now on takes connections and answers nothing. */
+  /** From now on takes connections and answers nothing, also when the server is gone. */
   fallSilent(): void
   stop(): Promise<void>
 }
@@ -21,7 +21,7 @@ export const startCuttingRelay = async (serverUrl: string): Promise<CuttingRelay
   const relay = createServer((near) => {
     const far = keep(connect(Number(port || 80), hostname))
     keep(near).on('close', () => far.destroy())
-    far.on('close', () => near.destroy())
+    far.on('close', () => isSilent || near.destroy())
     near.on('data', (chunk) => isSilent || far.write(chunk))
     far.on('data', (chunk) => isSilent || near.write(chunk))
   })
