@@ -157,7 +157,8 @@ describe('processes that migrate one server', () => {
     const second = startMigrator()
     expect([await first.exited, await second.exited]).toEqual([0, 0])
     expect([first.output, second.output]).toEqual(['["003-trial.ts"]', '[]'])
-    expect(statementsOf(second)).toEqual([])
+    // It may find the lock free in the instant after the first is done, and clears away the term that ended.
+    expect(statementsOf(second).filter((statement) => !statement.includes('schema_lock_'))).toEqual([])
     expect(second.lines[0]?.msg).toContain(`waiting for process ${first.child.pid} on `)
     await expectEveryRow()
   }, 120_000)
