@@ -1,5 +1,5 @@
 import type { Store } from './connection.ts'
-import { logConditions } from './log-filters.ts'
+import { readLogConditions } from './log-filters.ts'
 import type { LogCount, LogHistogram, LogInterval, SeverityCounts } from './log-store.ts'
 import { type ReadScope, type TimeRange, limitedTo } from './read-scope.ts'
 import { type Sql, sql } from './sql.ts'
@@ -42,7 +42,7 @@ export const countLogs = async (
   { range, filters }: LogCount,
 ): Promise<LogHistogram> => {
   const deadline = performance.now() + countMillis
-  const conditions = logConditions(scope, filters)
+  const conditions = await readLogConditions(store, scope, filters)
   const slices = createTimeSlices(sliceNanosFirst)
   const { intervalNanos, intervals } = cutIntoIntervals(range)
   let searchedFromNanos = range.toNanos

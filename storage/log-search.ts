@@ -1,5 +1,5 @@
 import type { Store } from './connection.ts'
-import { logConditions } from './log-filters.ts'
+import { readLogConditions } from './log-filters.ts'
 import { type LogRow, logColumns, logHash, logsOfRows } from './log-rows.ts'
 import type { LogFilters, LogPosition, LogSearch, LogSearchPage } from './log-store.ts'
 import { type ReadScope, type TimeRange, limitedTo } from './read-scope.ts'
@@ -7,12 +7,16 @@ import { type Sql, sql } from './sql.ts'
 import { createTimeSlices, unlessTooSlow } from './time-slices.ts'
 
 const nanosPerMinute = 60_000_000_000n
-/** A service, a severity: what is asked for is usually frequent, and looking at everything is what costs. */
-const sliceNanosFirst = 15n * nanosPerMinute
-/** What an index finds costs little where it is rare, and where it is frequent the newest granules are enough. */
-const indexedSliceNanosFirst = 60n * nanosPerMinute
+/** What is asked for is usually frequent, and then the newest granules are enough. */
+const sliceNanosFirst = 5n * nanosPerMinute
+/** Of what has an index the newest granules may hold nothing, and to pass over them costs a statement and little else. */
+const indexedSliceNanosFirst = 15n * nanosPerMinute
+/** Words and trace ids are found without reading what lies between. */
+const lookupSliceNanosFirst = 60n * nanosPerMinute
 const sliceGrowthMin = 2n
 const sliceGrowthMax = 24n
+/** Where nothing was found that has an index, the index passes over most of what follows. */
+const indexedGrowthMax = 96n
 const sliceSeconds = 5
 const pageMillis = 12_000
 
@@ -26,8 +30,9 @@ export const searchLogs = async (
   { range, filters, limit, after }: LogSearch,
 ): Promise<LogSearchPage> => {
   const deadline = performance.now() + pageMillis
-  const reader = { store, scope, conditions: logConditions(scope, filters) }
-  const slices = createTimeSlices(isIndexed(filters) ? indexedSliceNanosFirst : sliceNanosFirst)
+  const reader = { store, scope, conditions: await readLogConditions(store, scope, filters) }
+  const { firstNanos, growthMax } = reachOf(filters)
+  const slices = createTimeSlices(firstNanos)
   const found: FoundRow[] = []
   let position = startOf(range, after)
   let isComplete = true
@@ -49,7 +54,7 @@ export const searchLogs = async (
     }
     found.push(...read.rows)
     position = read.next ?? { timeNanos: from }
-    if (tie === undefined) slices.grow(growthFor(wanted, read.rows.length))
+    if (tie === undefined) slices.grow(growthFor(wanted, read.rows.length, growthMax))
   }
   return {
     logs: await logsOfRows(store, scope, found),
@@ -59,11 +64,15 @@ export const searchLogs = async (
   }
 }
 
-const isIndexed = ({ bodyWords, bodyPhrases, attributes, traceId }: LogFilters): boolean =>
-  bodyWords !== undefined ||
-  traceId !== undefined ||
-  (bodyPhrases ?? []).length > 0 ||
-  (attributes ?? []).length > 0
+/** How far back is looked first, and how much further next where nothing is found. */
+const reachOf = (filters: LogFilters): { firstNanos: bigint; growthMax: bigint } => {
+  const { bodyWords, bodyPhrases = [], attributes = [], traceId } = filters
+  if (bodyWords !== undefined || traceId !== undefined)
+    return { firstNanos: lookupSliceNanosFirst, growthMax: indexedGrowthMax }
+  return bodyPhrases.length > 0 || attributes.length > 0
+    ? { firstNanos: indexedSliceNanosFirst, growthMax: indexedGrowthMax }
+    : { firstNanos: sliceNanosFirst, growthMax: sliceGrowthMax }
+}
 
 const startOf = ({ fromNanos, toNanos }: TimeRange, after: LogPosition | undefined): LogPosition => {
   if (after === undefined || after.timeNanos >= toNanos) return { timeNanos: toNanos }
@@ -75,10 +84,10 @@ const isPast = ({ timeNanos, tie }: LogPosition, { fromNanos }: TimeRange): bool
   timeNanos <= fromNanos && tie === undefined
 
 /** So much longer that the next slice should find the rest and as much again. */
-const growthFor = (wanted: number, foundCount: number): bigint => {
-  if (foundCount === 0) return sliceGrowthMax
+const growthFor = (wanted: number, foundCount: number, growthMax: bigint): bigint => {
+  if (foundCount === 0) return growthMax
   const factor = BigInt(Math.ceil((2 * wanted) / foundCount))
-  return factor < sliceGrowthMin ? sliceGrowthMin : factor > sliceGrowthMax ? sliceGrowthMax : factor
+  return factor < sliceGrowthMin ? sliceGrowthMin : factor > growthMax ? growthMax : factor
 }
 
 type FoundRow = LogRow & { hash: string }
