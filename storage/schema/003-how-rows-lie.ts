@@ -20,7 +20,7 @@ export const howRowsLie = (): Migration => ({
     moveRows({ table: 'log_records', create: createLogRecords, columns: logColumns, growth: 1.5 }),
     ...pointTables.map(movePoints),
     statements('forget which service a resource names', sql`DROP TABLE IF EXISTS resource_services_003`),
-    statements('index resources', ...indexResources),
+    moveRows({ table: 'resources', create: createResources, growth: 1.1 }),
     statements('create what is derived', ...createDerived),
     deriveFromRows,
     statements('derive while inserting', ...createDerivingViews),
@@ -285,24 +285,39 @@ ORDER BY (metric_name, tenant, service_name, toStartOfHour(time), resource_id, c
 SETTINGS ${rowSettings}`,
   })
 
-/** Written as the planner writes a filter on a key of the map that a view shows, so that it finds the index. */
-const indexedKeys = ['k8s.pod.name', 'k8s.pod.uid', 'service.instance.id', 'container.id', 'host.name']
+const nameIndexes = ['k8s.pod.name', 'k8s.pod.uid', 'service.instance.id', 'container.id', 'host.name']
+  .map(
+    (key) =>
+      `INDEX attribute_${key.replaceAll('.', '_')} getSubcolumn(attributes, 'key_${key}') TYPE bloom_filter(0.001) GRANULARITY 1`,
+  )
+  .join(',\n    ')
 
-const indexResources: Sql[] = [
-  ...indexedKeys.flatMap((key) => {
-    const name = `attribute_${key.replaceAll('.', '_')}`
-    return [
-      own(
-        `ALTER TABLE resources ADD INDEX IF NOT EXISTS ${name} getSubcolumn(attributes, 'key_${key}') TYPE bloom_filter(0.001) GRANULARITY 1`,
-      ),
-      own(`ALTER TABLE resources MATERIALIZE INDEX ${name} SETTINGS mutations_sync = 2`),
-    ]
-  }),
-  own(
-    `ALTER TABLE resources ADD INDEX IF NOT EXISTS attribute_items ${attributeItems} TYPE bloom_filter(0.001) GRANULARITY 1`,
-  ),
-  sql`ALTER TABLE resources MATERIALIZE INDEX attribute_items SETTINGS mutations_sync = 2`,
-]
+/**
+ * Rows are looked up one by one, so granules are small. The indexes are on what the planner makes of a filter on a key of the map
+ * that a view shows, so that such a filter finds them.
+ */
+const createResources = (name: Sql): Sql => sql`CREATE TABLE ${name} ${own(`(
+    tenant LowCardinality(String),
+    resource_id UInt64,
+    attributes Map(LowCardinality(String), String),
+    attribute_types LowCardinality(String),
+    dropped_attributes_count UInt32,
+    schema_url LowCardinality(String),
+    -- JSON as in OTLP, empty where there are none
+    entity_refs String,
+    seen_at DateTime('UTC') CODEC(Delta, ZSTD(1)),
+    service_name LowCardinality(String) MATERIALIZED attributes['service.name'],
+    service_namespace LowCardinality(String) MATERIALIZED attributes['service.namespace'],
+    environment LowCardinality(String) MATERIALIZED if(mapContains(attributes, 'deployment.environment.name'), attributes['deployment.environment.name'], attributes['deployment.environment']),
+    service_version LowCardinality(String) MATERIALIZED attributes['service.version'],
+    pod_uid String MATERIALIZED attributes['k8s.pod.uid'],
+    pod_name String MATERIALIZED attributes['k8s.pod.name'],
+    ${nameIndexes},
+    INDEX attribute_items ${attributeItems} TYPE bloom_filter(0.001) GRANULARITY 1
+)
+ENGINE = ReplacingMergeTree(seen_at)
+ORDER BY (tenant, resource_id)`)}
+SETTINGS index_granularity = 1024, auto_statistics_types = '', ${own(durable)}`
 
 const serviceKey = 'tenant, service_name, service_namespace, environment'
 const serviceKeyColumns = `
