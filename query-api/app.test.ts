@@ -155,6 +155,8 @@ describe('the OpenAPI document', () => {
     const { body } = await seeded.get('/api/v1/openapi.json')
     expect(body.openapi).toBe('3.1.0')
     expect(Object.keys(body.paths).toSorted()).toEqual([
+      '/api/v1/logs',
+      '/api/v1/logs/histogram',
       '/api/v1/pods',
       '/api/v1/pods/{uid}',
       '/api/v1/services',
