@@ -1,15 +1,15 @@
 import { mkdir, mkdtemp, readdir, rm, rmdir, stat, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createLogger } from '#runtime/logger.ts'
 import { createSelfMetrics } from '#runtime/self-metrics.ts'
 import { type Store, openStore } from '#storage/connection.ts'
-import { migrate } from '#storage/migrate.ts'
 import { type RangeStore, createRangeStore } from '#storage/range-store.ts'
 import { sql } from '#storage/sql.ts'
 import type { ExportTraceServiceRequest, Span } from '#telemetry/otlp/messages.ts'
 import { encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
+import { fillWithMigratedStore, removeMigratedTemplate } from '../../test/harness/migrated-folder.ts'
 import { openLocalLog } from '../queue/local-log.ts'
 import type { Queue } from '../queue/queue.ts'
 import { createDeadLetters } from './dead-letters.ts'
@@ -27,8 +27,8 @@ let writer: Writer | undefined
 
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'aftertrace-writer-'))
+  await fillWithMigratedStore(dataDir)
   store = await openStore({ dataDir, database: 'otel' })
-  await migrate(store)
   queue = await openLocalLog({ dataDir, logger })
 })
 afterEach(async () => {
@@ -38,6 +38,8 @@ afterEach(async () => {
   await store.close()
   await rm(dataDir, { recursive: true, force: true })
 })
+
+afterAll(removeMigratedTemplate)
 
 const start = (rangeStore: RangeStore = createRangeStore(store)): Writer => {
   writer = createWriter({
