@@ -1,5 +1,8 @@
 import { InvalidInput } from '#runtime/errors.ts'
 
+/** Each is a condition of its own for the store to plan. */
+const phrasesMax = 20
+
 /** What to look for in a body. */
 export interface BodyText {
   /** Words apart from each other. */
@@ -21,6 +24,8 @@ export const parseBodyText = (field: string, text: string): BodyText => {
     return ' '
   })
   if (bare.includes('"')) throw new InvalidInput(`${field}: a double quote is not closed`, { field })
+  if (bodyPhrases.length > phrasesMax)
+    throw new InvalidInput(`${field}: more than ${phrasesMax} phrases in double quotes`, { field })
   if (bare.trim() === '') return { bodyPhrases }
   if (!/[0-9A-Za-z\u0080-\uffff]/.test(bare))
     throw new InvalidInput(

@@ -258,6 +258,7 @@ describe('asking for log records', () => {
     ['text="open', 'text'],
     ['text=--', 'text'],
     [`text=${'x'.repeat(1025)}`, 'text'],
+    [`text=${'"x"'.repeat(21)}`, 'text'],
     ['text=a&text=b', 'text'],
     ['attribute=novalue', 'attribute'],
     ['traceId=12', 'traceId'],

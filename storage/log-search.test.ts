@@ -203,11 +203,11 @@ describe('searching log records', () => {
   it('finds what a look at every record finds, in one order whatever the pages', async () => {
     const below = seededIntegers(11)
     let foundCount = 0
-    for (let round = 0; round < 24; round++) {
+    for (let round = 0; round < 14; round++) {
       const asked = { range: randomRange(below), filters: randomFilters(below) }
       const expected = records.filter((record) => matches(record, asked.range, asked.filters))
       const whole = await searchAll(asked, () => 1000)
-      const pageSize = 1 + below(Math.max(20, expected.length / 2))
+      const pageSize = 1 + below(Math.max(20, expected.length))
       const paged = await searchAll(asked, () => 1 + below(2 * pageSize))
       const contents = whole.map(contentOf)
       expect({ ...asked, contents: contents.toSorted() }).toEqual({
@@ -219,7 +219,7 @@ describe('searching log records', () => {
       expect(times.every((time, index) => index === 0 || time <= (times[index - 1] ?? 0n))).toBe(true)
       foundCount += whole.length
     }
-    expect(foundCount).toBeGreaterThan(1500)
+    expect(foundCount).toBeGreaterThan(800)
   })
 
   it('misses and repeats none while records come in, at the time where a page ended too', async () => {
@@ -422,7 +422,7 @@ describe('counting log records', () => {
     400n * 24n * nanosPerHour,
     2000n * 24n * nanosPerHour,
   ])('cuts %d ns into at most 60 intervals that cover them', async (lengthNanos) => {
-    for (const shift of [0n, 1n, 777_777_777n]) {
+    for (const shift of lengthNanos > 1000n * nanosPerHour ? [1n] : [0n, 1n, 777_777_777n]) {
       const range = { fromNanos: midnight - lengthNanos + shift, toNanos: midnight + shift }
       const { intervalNanos, intervals } = await createLogStore(seeded.store).countLogs(scope, {
         range,
