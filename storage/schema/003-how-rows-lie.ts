@@ -188,7 +188,7 @@ const createLogRecords = (name: Sql): Sql => sql`CREATE TABLE ${name} ${own(`(
     INDEX trace_id_text lower(hex(trace_id)) TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX attribute_items ${attributeItems} TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX resource_id_seen resource_id TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX body_words lower(body) TYPE text(tokenizer = 'splitByNonAlpha'),
+    INDEX body_words lower(body) TYPE text(tokenizer = 'splitByNonAlpha', posting_list_codec = 'bitpacking'),
     INDEX time_bounds time TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
