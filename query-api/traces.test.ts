@@ -173,7 +173,18 @@ describe('searching for traces', () => {
         pods: ['cart-1', 'front-1'],
       },
     ])
-    expect(body).toMatchObject({ nextCursor: null, isComplete: true })
+    expect(body).toMatchObject({
+      nextCursor: null,
+      isComplete: true,
+      searchedFromTimeUnixNano: secondsAgo(300).toString(),
+    })
+  })
+
+  it('says how far back a page searched', async () => {
+    const { body } = await search('from=now-4h&operation=GET%20/row&limit=7')
+    const searchedFrom = BigInt(body.searchedFromTimeUnixNano)
+    expect(searchedFrom).toBeLessThanOrEqual(secondsAgo(7200 + 5 * 60))
+    expect(searchedFrom).toBeGreaterThan(secondsAgo(7200 + 7 * 60))
   })
 
   it('gives the newest first and the rest page by page, each trace once', async () => {
@@ -214,6 +225,11 @@ describe('searching for traces', () => {
     ['status=error', [1]],
     ['service=storefront&status=ok', [1]],
     ['operation=load&status=ok', []],
+    ['root=true', [1]],
+    ['root=true&service=storefront', [1]],
+    ['root=true&service=cart', []],
+    ['root=true&operation=load', []],
+    ['root=false&service=cart', [1]],
     ['minDuration=250ms&maxDuration=0.3s', [1]],
     ['minDuration=301ms', []],
     ['attribute=http.route=/cart', [1]],
@@ -259,6 +275,7 @@ describe('searching for traces', () => {
     ['minDuration=fast', 'minDuration'],
     ['minDuration=2s&maxDuration=1s', 'minDuration'],
     ['status=bad', 'status'],
+    ['root=yes', 'root'],
     ['attribute=novalue', 'attribute'],
     ['cursor=AAAA', 'cursor'],
     ['sample=0', 'sample'],
@@ -307,7 +324,7 @@ describe('a sample of traces', () => {
     expect(new Set(ids).size).toBe(ids.length)
     const starts = startsOf(body)
     expect(starts).toEqual(starts.toSorted((a, b) => b - a))
-    const hours = Map.groupBy(starts, (start) => Math.floor((nowMillis - 996_400_000 - start) / 3_600_000))
+    const hours = Map.groupBy(starts, (start) => Math.ceil((nowMillis - 996_400_000 - start) / 3_600_000))
     expect(hours.size).toBe(10)
     for (const hour of hours.values()) expect(hour).toHaveLength(2)
   })
@@ -345,7 +362,7 @@ describe('a sample of traces', () => {
         ...seeded.store,
         query: (statement, options) => {
           asked += 1
-          return asked === 1
+          return asked === 2
             ? Promise.reject(new QueryStopped('over 6 s'))
             : seeded.store.query(statement, options)
         },

@@ -2,98 +2,107 @@ import { attributeList } from './attribute-list.ts'
 import type { Store } from './connection.ts'
 import { type ReadScope, type TimeRange, durationOf, limitedTo } from './read-scope.ts'
 import { type Sql, sql } from './sql.ts'
+import { beats } from './trace-figures.ts'
+import { isOfTraces, traceReachNanos } from './trace-rows.ts'
 import type { StoredSpan } from './trace-store.ts'
 
 const spanSeconds = 20
+const pointRead = sql`SETTINGS use_skip_indexes_on_data_read = 0`
 
-/** Traces asked for together reach this far beyond the range in which they were looked for. */
-export const traceReachNanos = 86_400_000_000_000n
+interface WantedSpans {
+  traceIds: readonly string[]
+  spansMax: number
+  range?: TimeRange | undefined
+}
 
-/** The rows of one tenant's traces: through the index on the text of the id, which the sorting key has too. */
-export const tracesWhere = (
-  scope: ReadScope,
-  traceIds: readonly string[],
-  range: TimeRange | undefined,
-): Sql => {
-  const conditions = [
-    sql`tenant = ${sql.string(scope.tenant)}`,
-    // A single id compares faster than a set of one.
-    traceIds.length === 1
-      ? sql`lower(hex(trace_id)) = ${sql.string(traceIds[0] ?? '')}`
-      : sql`lower(hex(trace_id)) IN (${sql.join(traceIds.map(sql.string), sql`, `)})`,
-  ]
-  if (range) {
-    conditions.push(
-      sql`start_time >= ${sql.dateTime64(range.fromNanos - traceReachNanos)}`,
-      sql`start_time < ${sql.dateTime64(range.toNanos + traceReachNanos)}`,
-    )
-  }
-  return sql.join(conditions, sql` AND `)
+export interface SpansOfTrace {
+  spans: StoredSpan[]
+  isTruncated: boolean
 }
 
 /** The spans of each trace by start time, the `spansMax` earliest of each. Traces that are not there are left out. */
 export const readSpans = async (
   store: Store,
   scope: ReadScope,
-  wanted: { traceIds: readonly string[]; spansMax: number; range?: TimeRange | undefined },
-): Promise<Map<string, { spans: StoredSpan[]; isTruncated: boolean }>> => {
-  const traces = new Map<string, { spans: StoredSpan[]; isTruncated: boolean }>()
-  if (wanted.traceIds.length === 0) return traces
-  const where = tracesWhere(scope, wanted.traceIds, wanted.range)
-  const rows = await store.query<SpanRow>(
-    earliestSpans(where, wanted.spansMax),
-    limitedTo(scope, spanSeconds),
-  )
-  for (const row of rows) {
-    const trace = traces.get(row.trace) ?? { spans: [], isTruncated: false }
-    if (trace.spans.length < wanted.spansMax) trace.spans.push(spanOf(row))
-    else trace.isTruncated = true
-    traces.set(row.trace, trace)
+  { traceIds, spansMax, range }: WantedSpans,
+): Promise<Map<string, SpansOfTrace>> => {
+  const spansByTrace = new Map<string, SpansOfTrace>()
+  if (traceIds.length === 0) return spansByTrace
+  const within = range && {
+    fromNanos: range.fromNanos - traceReachNanos,
+    toNanos: range.toNanos + traceReachNanos,
   }
-  for (const trace of traces.values())
-    if (trace.isTruncated) for (const span of trace.spans) span.isParentMissing = false
-  return traces
+  const read = (rows: Sql): Promise<SpanRow[]> => store.query<SpanRow>(rows, limitedTo(scope, spanSeconds))
+  const where = (ids: readonly string[]): Sql =>
+    sql`PREWHERE ${isOfTraces(ids, within)} WHERE tenant = ${sql.string(scope.tenant)}`
+
+  const rowsByTrace = Map.groupBy(
+    await read(anySpans(where(traceIds), { spansMax, isOne: traceIds.length === 1 })),
+    (row) => row.trace,
+  )
+  const large = [...rowsByTrace].filter(([, rows]) => rows.length > spansMax).map(([trace]) => trace)
+  if (large.length > 0) {
+    const earliest = Map.groupBy(await read(earliestSpans(where(large), spansMax)), (row) => row.trace)
+    for (const [trace, rows] of earliest) rowsByTrace.set(trace, rows)
+  }
+  const linksByRow = await readLinks(store, scope, [...rowsByTrace.values()].flat())
+  for (const [trace, rows] of rowsByTrace) {
+    const spans = onceEach(rows).map((row) => spanOf(row, linksByRow.get(rowKey(row)) ?? []))
+    const ordered = spans.toSorted(byStart)
+    spansByTrace.set(trace, {
+      spans: ordered.slice(0, spansMax),
+      isTruncated: ordered.length > spansMax,
+    })
+  }
+  return spansByTrace
 }
 
-/** One more than asked for, so that a cut shows. */
+/** Each column costs as much as a thousandth of all spans. So what few spans have is asked for where it is. */
+const columns = sql`
+  lower(hex(trace_id)) AS trace, lower(hex(span_ids)) AS ids, trace_state, flags,
+  toUnixTimestamp64Nano(start_time) AS start, duration_nanos, is_open, name, kind, status_code, status_message,
+  resource_id, scope_name, scope_version, ingested_at,
+  mapKeys(attributes) AS keys, mapValues(attributes) AS texts, attribute_types, dropped_attributes_count,
+  events.time_unix_nano AS times, events.name AS event_names, arrayMap(map -> mapKeys(map), events.attributes) AS event_keys,
+  arrayMap(map -> mapValues(map), events.attributes) AS event_texts, events.attribute_types AS event_attribute_types,
+  dropped_events_count, notEmpty(links.trace_id) AS has_links, dropped_links_count`
+
+/** Rows as they come, and one more than asked for, so that a cut shows. */
+const anySpans = (where: Sql, { spansMax, isOne }: { spansMax: number; isOne: boolean }): Sql => sql`
+  SELECT ${columns} FROM spans ${where}
+  LIMIT ${sql.uint64(spansMax + 1)}${isOne ? sql.empty : sql` BY trace_id`}
+  ${pointRead}`
+
+/** For traces that have more: one row a span, the earliest. */
 const earliestSpans = (where: Sql, spansMax: number): Sql => sql`
-  SELECT lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span,
-    if(parent_span_id = toFixedString('', 8), '', lower(hex(parent_span_id))) AS parent,
-    trace_state, flags, toString(toUnixTimestamp64Nano(start_time)) AS start, toString(duration_nanos) AS duration,
-    is_open, name, kind, status_code, status_message, toString(resource_id) AS resource, scope_name, scope_version,
-    mapKeys(attributes) AS keys, mapValues(attributes) AS texts, attribute_types, dropped_attributes_count,
-    arrayMap(time -> toString(time), events.time_unix_nano) AS times, events.name AS event_names,
-    arrayMap(map -> mapKeys(map), events.attributes) AS event_keys,
-    arrayMap(map -> mapValues(map), events.attributes) AS event_texts, events.attribute_types AS event_attribute_types, dropped_events_count,
-    arrayMap(id -> lower(hex(id)), links.trace_id) AS link_traces,
-    arrayMap(id -> lower(hex(id)), links.span_id) AS link_spans,
-    arrayMap(map -> mapKeys(map), links.attributes) AS link_keys,
-    arrayMap(map -> mapValues(map), links.attributes) AS link_texts, links.attribute_types AS link_attribute_types, dropped_links_count
+  SELECT ${columns}
   FROM
   (
-    SELECT *, span_id, parent_span_id FROM spans WHERE ${where}
+    SELECT *, span_id FROM spans ${where}
     ORDER BY trace_id, span_id, is_open, ingested_at DESC
     LIMIT 1 BY trace_id, span_id
   )
   ORDER BY start_time, span_id
-  LIMIT ${sql.uint64(spansMax + 1)} BY trace_id`
+  LIMIT ${sql.uint64(spansMax + 1)} BY trace_id
+  ${pointRead}`
 
 interface SpanRow {
   trace: string
-  span: string
-  parent: string
+  /** The span's id and its parent's. */
+  ids: string
   trace_state: string
   flags: number
   start: string
-  duration: string
+  duration_nanos: string
   is_open: boolean
   name: string
   kind: number
   status_code: number
   status_message: string
-  resource: string
+  resource_id: string
   scope_name: string
   scope_version: string
+  ingested_at: string
   keys: string[]
   texts: string[]
   attribute_types: string
@@ -104,37 +113,84 @@ interface SpanRow {
   event_texts: string[][]
   event_attribute_types: string[]
   dropped_events_count: number
+  has_links: number
+  dropped_links_count: number
+}
+
+/** Of several rows of one span the one that counts. */
+const onceEach = (rows: readonly SpanRow[]): SpanRow[] => {
+  const rowBySpan = new Map<string, SpanRow>()
+  for (const row of rows) {
+    const id = row.ids.slice(0, 16)
+    const known = rowBySpan.get(id)
+    if (known === undefined || beats(row, known)) rowBySpan.set(id, row)
+  }
+  return [...rowBySpan.values()]
+}
+
+const byStart = (a: StoredSpan, b: StoredSpan): number =>
+  a.startTimeUnixNano === b.startTimeUnixNano
+    ? ascending(a.spanId, b.spanId)
+    : ascending(BigInt(a.startTimeUnixNano), BigInt(b.startTimeUnixNano))
+
+const ascending = <T extends bigint | string>(a: T, b: T): number => (a === b ? 0 : a < b ? -1 : 1)
+
+const linksPerStatement = 1000
+
+/** Of rows that have any, where they are known to lie. */
+const readLinks = async (
+  store: Store,
+  scope: ReadScope,
+  rows: readonly SpanRow[],
+): Promise<Map<string, StoredSpan['links']>> => {
+  const linking = rows.filter((row) => row.has_links === 1)
+  const linksByRow = new Map<string, StoredSpan['links']>()
+  for (let start = 0; start < linking.length; start += linksPerStatement) {
+    const some = linking.slice(start, start + linksPerStatement)
+    for (const row of await store.query<LinksRow>(links(scope, some), limitedTo(scope, spanSeconds)))
+      linksByRow.set(rowKey(row), linksOf(row))
+  }
+  return linksByRow
+}
+
+const rowKey = (row: {
+  trace: string
+  ids: string
+  start: string
+  is_open: boolean
+  ingested_at: string
+}): string => `${row.trace}/${row.ids}/${row.start}/${row.is_open}/${row.ingested_at}`
+
+const links = ({ tenant }: ReadScope, rows: readonly SpanRow[]): Sql => {
+  const traces = [...new Set(rows.map((row) => row.trace))].map((id) => sql.bytes(Buffer.from(id, 'hex')))
+  const starts = [...new Set(rows.map((row) => row.start))].map((start) => sql.dateTime64(BigInt(start)))
+  return sql`
+    SELECT lower(hex(trace_id)) AS trace, lower(hex(span_ids)) AS ids, toUnixTimestamp64Nano(start_time) AS start, is_open,
+      ingested_at, arrayMap(id -> lower(hex(id)), links.trace_id) AS link_traces,
+      arrayMap(id -> lower(hex(id)), links.span_id) AS link_spans,
+      arrayMap(map -> mapKeys(map), links.attributes) AS link_keys,
+      arrayMap(map -> mapValues(map), links.attributes) AS link_texts, links.attribute_types AS link_attribute_types
+    FROM spans
+    WHERE tenant = ${sql.string(tenant)} AND trace_id IN (${sql.join(traces, sql`, `)})
+      AND start_time IN (${sql.join(starts, sql`, `)}) AND notEmpty(links.trace_id)
+    ${pointRead}`
+}
+
+interface LinksRow {
+  trace: string
+  ids: string
+  start: string
+  is_open: boolean
+  ingested_at: string
   link_traces: string[]
   link_spans: string[]
   link_keys: string[][]
   link_texts: string[][]
   link_attribute_types: string[]
-  dropped_links_count: number
 }
 
-const spanOf = (row: SpanRow): StoredSpan => ({
-  spanId: row.span,
-  parentSpanId: row.parent,
-  name: row.name,
-  kind: row.kind,
-  startTimeUnixNano: row.start,
-  durationNanos: durationOf(row.duration),
-  isOpen: row.is_open,
-  statusCode: row.status_code,
-  statusMessage: row.status_message,
-  resourceId: row.resource,
-  scope: { name: row.scope_name, version: row.scope_version },
-  attributes: attributeList(row.keys, row.texts, row.attribute_types),
-  events: row.times.map((timeUnixNano, index) => ({
-    timeUnixNano,
-    name: row.event_names[index] ?? '',
-    attributes: attributeList(
-      row.event_keys[index] ?? [],
-      row.event_texts[index] ?? [],
-      row.event_attribute_types[index] ?? '',
-    ),
-  })),
-  links: row.link_traces.map((traceId, index) => ({
+const linksOf = (row: LinksRow): StoredSpan['links'] =>
+  row.link_traces.map((traceId, index) => ({
     traceId,
     spanId: row.link_spans[index] ?? '',
     attributes: attributeList(
@@ -142,13 +198,42 @@ const spanOf = (row: SpanRow): StoredSpan => ({
       row.link_texts[index] ?? [],
       row.link_attribute_types[index] ?? '',
     ),
-  })),
-  traceState: row.trace_state,
-  flags: row.flags,
-  droppedCounts: {
-    attributes: row.dropped_attributes_count,
-    events: row.dropped_events_count,
-    links: row.dropped_links_count,
-  },
-  isParentMissing: false,
-})
+  }))
+
+const noParent = '0'.repeat(16)
+
+const spanOf = (row: SpanRow, ownLinks: StoredSpan['links']): StoredSpan => {
+  const parentSpanId = row.ids.slice(16)
+  return {
+    spanId: row.ids.slice(0, 16),
+    parentSpanId: parentSpanId === noParent ? '' : parentSpanId,
+    name: row.name,
+    kind: row.kind,
+    startTimeUnixNano: row.start,
+    durationNanos: durationOf(row.duration_nanos),
+    isOpen: row.is_open,
+    statusCode: row.status_code,
+    statusMessage: row.status_message,
+    resourceId: row.resource_id,
+    scope: { name: row.scope_name, version: row.scope_version },
+    attributes: attributeList(row.keys, row.texts, row.attribute_types),
+    events: row.times.map((timeUnixNano, index) => ({
+      timeUnixNano,
+      name: row.event_names[index] ?? '',
+      attributes: attributeList(
+        row.event_keys[index] ?? [],
+        row.event_texts[index] ?? [],
+        row.event_attribute_types[index] ?? '',
+      ),
+    })),
+    links: ownLinks,
+    traceState: row.trace_state,
+    flags: row.flags,
+    droppedCounts: {
+      attributes: row.dropped_attributes_count,
+      events: row.dropped_events_count,
+      links: row.dropped_links_count,
+    },
+    isParentMissing: false,
+  }
+}

@@ -1,75 +1,102 @@
-import { type Store, QueryStopped } from './connection.ts'
-import { type ReadScope, type TimeRange, limitedTo } from './read-scope.ts'
+import type { Store } from './connection.ts'
+import { type ReadScope, limitedTo } from './read-scope.ts'
 import { type Sql, sql } from './sql.ts'
-import { spanConditions } from './trace-filters.ts'
-import type { SpanFilters, TraceSample, TraceSamplePage } from './trace-store.ts'
-import { readSummaries } from './trace-summaries.ts'
+import { unlessTooSlow } from './time-slices.ts'
+import { countFigures } from './trace-figures-by-engine.ts'
+import { type SpanQuestion, askOfSpans, whereSpans } from './trace-filters.ts'
+import { newestFirst } from './trace-order.ts'
+import { traceReachNanos } from './trace-rows.ts'
+import { traceKeyColumn, traceKeyOf } from './trace-slots.ts'
+import type { TraceSample, TraceSamplePage } from './trace-store.ts'
+import { summariesOf } from './trace-summaries.ts'
 
 const intervalsMax = 60
 const pickSeconds = 6
-/** Where all traces are too many, those with a hash in the lowest sixteenth are looked at: they come first anyway. */
-const thinnedHashMax = 2n ** 60n - 1n
+/** The lowest sixteenth of all keys is looked at first: rows lie by key, and where there are many traces it is enough. */
+const keysMax = [2 ** 28 - 1, 2 ** 32 - 1]
 
-/** One query picks the traces, one summarises them; a range too large for the first is thinned once. */
+/**
+ * Traces are picked by their keys: of each interval the lowest. Those lie side by side, so that few granules are read
+ * where there are many traces; an interval is settled once it has as many as it may give.
+ */
 export const sampleTraces = async (
   store: Store,
   scope: ReadScope,
   { range, filters, count }: TraceSample,
 ): Promise<TraceSamplePage> => {
-  const conditions = spanConditions(scope, filters)
-  const question = { range, conditions, filters }
-  const pick = (hashMax?: bigint): Promise<string[] | undefined> =>
-    pickTraces(store, scope, { ...question, count, hashMax }).catch((error: unknown) => {
-      if (error instanceof QueryStopped && !scope.signal?.aborted) return undefined
-      throw error
-    })
-  const all = await pick()
-  const ids = all ?? (await pick(thinnedHashMax)) ?? []
-  const summaries = await readSummaries(store, scope, ids, question)
-  return { traces: summaries.map(({ summary }) => summary), isComplete: all !== undefined }
+  const question = await askOfSpans(store, scope, { range, filters })
+  const intervals = intervalsOf(question, count)
+  let picked: string[] = []
+  let isComplete = false
+  for (const keyMax of keysMax) {
+    const picks = await unlessTooSlow(scope, pickTraces(store, scope, { question, intervals, keyMax }))
+    if (picks === undefined) break
+    picked = picks
+    isComplete = keyMax === keysMax.at(-1) || picks.length === intervals.count * intervals.perInterval
+    if (isComplete) break
+  }
+  if (picked.length === 0) return { traces: [], isComplete }
+  const figures = await countFigures(store, scope, placeOf(picked, question), question)
+  const summaries = await summariesOf(store, scope, figures, filters.status)
+  const newest = summaries.toSorted((a, b) => newestFirst(a.position, b.position))
+  return { traces: newest.map(({ trace }) => trace), isComplete }
+}
+
+interface Intervals {
+  count: number
+  nanos: bigint
+  perInterval: number
+}
+
+const intervalsOf = ({ range }: SpanQuestion, count: number): Intervals => {
+  const perInterval = Math.ceil(count / intervalsMax)
+  const intervalCount = Math.floor(count / perInterval)
+  const nanos = (range.toNanos - range.fromNanos + BigInt(intervalCount) - 1n) / BigInt(intervalCount)
+  return { count: intervalCount, nanos, perInterval }
 }
 
 interface Picking {
-  range: TimeRange
-  conditions: readonly Sql[]
-  filters: SpanFilters
-  count: number
-  hashMax: bigint | undefined
+  question: SpanQuestion
+  intervals: Intervals
+  keyMax: number
 }
 
 const pickTraces = async (
   store: Store,
   scope: ReadScope,
-  { range, conditions, filters, count, hashMax }: Picking,
+  { question, intervals, keyMax }: Picking,
 ): Promise<string[]> => {
-  const perInterval = Math.ceil(count / intervalsMax)
-  const intervals = BigInt(Math.floor(count / perInterval))
-  const intervalNanos = (range.toNanos - range.fromNanos + intervals - 1n) / intervals
-  const where = sql.join(
-    [
-      sql`tenant = ${sql.string(scope.tenant)}`,
-      sql`start_time >= ${sql.dateTime64(range.fromNanos)}`,
-      sql`start_time < ${sql.dateTime64(range.toNanos)}`,
-      ...(hashMax === undefined ? [] : [sql`cityHash64(trace_id) <= ${sql.uint64(hashMax)}`]),
-      ...conditions,
-    ],
-    sql` AND `,
-  )
+  const place = [
+    sql`tenant = ${sql.string(scope.tenant)}`,
+    sql`${traceKeyColumn} <= ${sql.uint64(keyMax)}`,
+    sql`start_time >= ${sql.dateTime64(question.range.fromNanos)}`,
+    sql`start_time < ${sql.dateTime64(question.range.toNanos)}`,
+  ]
   const rows = await store.query<{ trace: string }>(
     sql`
       SELECT lower(hex(trace_id)) AS trace,
-        intDiv(toUnixTimestamp64Nano(first) - ${sql.int64(range.fromNanos)}, ${sql.int64(intervalNanos)}) AS interval_number
+        intDiv(toUnixTimestamp64Nano(first) - ${sql.int64(question.range.fromNanos)}, ${sql.int64(intervals.nanos)}) AS interval_number
       FROM
       (
         SELECT trace_id, min(start_time) AS first
         FROM spans
-        WHERE ${where}
+        ${whereSpans(question, place)}
         GROUP BY trace_id
-        ${filters.status === 'ok' ? sql`HAVING countIf(status_code = 2) = 0` : sql.empty}
+        ${question.filters.status === 'ok' ? sql`HAVING countIf(status_code = 2) = 0` : sql.empty}
       )
-      ORDER BY interval_number, cityHash64(trace_id), trace_id
-      LIMIT ${sql.uint64(perInterval)} BY interval_number`,
+      ORDER BY interval_number, ${traceKeyColumn}, trace_id
+      LIMIT ${sql.uint64(intervals.perInterval)} BY interval_number
+      SETTINGS use_skip_indexes_on_data_read = 0, optimize_functions_to_subcolumns = 0`,
     limitedTo(scope, pickSeconds),
   )
   return rows.map(({ trace }) => trace)
+}
+
+/** They are too many for the index on their ids: where their keys are low, the sorting key tells where they lie. */
+const placeOf = (traceIds: readonly string[], { range }: SpanQuestion): Sql => {
+  const ids = traceIds.map((id) => sql.bytes(Buffer.from(id, 'hex')))
+  const keyMax = traceIds.reduce((max, id) => Math.max(max, traceKeyOf(id)), 0)
+  return sql`${traceKeyColumn} <= ${sql.uint64(keyMax)} AND trace_id IN (${sql.join(ids, sql`, `)})
+    AND start_time >= ${sql.dateTime64(range.fromNanos - traceReachNanos)}
+    AND start_time < ${sql.dateTime64(range.toNanos + traceReachNanos)}`
 }

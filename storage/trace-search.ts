@@ -1,106 +1,83 @@
-import { type Store, QueryStopped } from './connection.ts'
-import { type ReadScope, type TimeRange, limitedTo } from './read-scope.ts'
-import { type Sql, sql } from './sql.ts'
-import { spanConditions } from './trace-filters.ts'
-import type { FoundTrace, SpanFilters, TracePosition, TraceSearch, TraceSearchPage } from './trace-store.ts'
-import { readSummaries } from './trace-summaries.ts'
+import type { Store } from './connection.ts'
+import type { ReadScope, TimeRange } from './read-scope.ts'
+import { createTimeSlices } from './time-slices.ts'
+import { askOfSpans } from './trace-filters.ts'
+import { lookAtTraces } from './trace-look.ts'
+import { gatherMatches } from './trace-matches.ts'
+import { isPast, newestFirst, startOf } from './trace-order.ts'
+import { gatherFromSearchRows, isFoundBySearchRows } from './trace-search-rows.ts'
+import type { TracePosition, TraceSearch, TraceSearchPage } from './trace-store.ts'
+import { type TraceSummary, summariesOf } from './trace-summaries.ts'
 
-const nanosPerSecond = 1_000_000_000n
-const sliceNanosFirst = 15n * nanosPerSecond
-const sliceNanosMin = nanosPerSecond
-const sliceNanosMax = 7n * 86_400n * nanosPerSecond
-/** A busy store finds enough in seconds; a quiet one is crossed in a few long slices. */
-const sliceGrowth = 4n
-const sliceShrink = 16n
-const sliceSeconds = 5
+const nanosPerMinute = 60_000_000_000n
+/** One slot and what has begun of the next: mostly enough, and each that is read costs. */
+const sliceNanosFirst = 5n * nanosPerMinute
+/** The engine stops at the newest rows, so a slice may be long. */
+const searchRowsSliceNanosFirst = 360n * nanosPerMinute
 const pageMillis = 12_000
 
 /**
- * A trace's place in the order is the start of its first matching span inside the range. A slice finds traces by the
- * first matching span inside the slice; those whose first one is older are passed over here and found again there.
+ * A trace's place in the order is the start of its first matching span inside the range. Candidates are gathered newest
+ * first, by any matching span; looking at them tells their places. Those whose place is older than what was searched
+ * wait until the search has come there.
  */
 export const searchTraces = async (
   store: Store,
   scope: ReadScope,
   { range, filters, limit, after }: TraceSearch,
 ): Promise<TraceSearchPage> => {
-  const deadline = performance.now() + pageMillis
-  const conditions = spanConditions(scope, filters)
-  const traces: FoundTrace[] = []
-  let position: TracePosition = after ?? { startNanos: range.toNanos, traceId: '' }
-  if (position.startNanos > range.toNanos) position = { startNanos: range.toNanos, traceId: '' }
-  let sliceNanos = sliceNanosFirst
+  const deadlineMillis = performance.now() + pageMillis
+  const question = await askOfSpans(store, scope, { range, filters })
+  const isNarrow = isFoundBySearchRows(filters)
+  const gather = isNarrow ? gatherFromSearchRows : gatherMatches
+  const slices = createTimeSlices(isNarrow ? searchRowsSliceNanosFirst : sliceNanosFirst)
+  const searching = { store, scope, question, slices, deadlineMillis }
+  const before = startOf(range, after)
+  const known = new Map<string, TraceSummary>()
+  let reached = before
+  let isComplete = true
 
-  while (traces.length < limit && !isPast(position, range)) {
-    if (performance.now() > deadline) return { traces, next: position, isComplete: false }
-    const from = bigMax(range.fromNanos, position.startNanos - sliceNanos)
-    const wanted = limit - traces.length
-    const slice = { from, before: position, conditions, filters, wanted }
-    const candidates = await findCandidates(store, scope, slice).catch((error: unknown) => {
-      if (error instanceof QueryStopped && !scope.signal?.aborted) return undefined
-      throw error
-    })
-    if (candidates === undefined) {
-      if (sliceNanos <= sliceNanosMin) return { traces, next: position, isComplete: false }
-      sliceNanos = bigMax(sliceNanosMin, sliceNanos / sliceShrink)
-      continue
-    }
-    const ids = candidates.map((candidate) => candidate.traceId)
-    const summaries = await readSummaries(store, scope, ids, { range, conditions, filters })
-    for (const { summary, firstMatchNanos } of summaries) if (firstMatchNanos >= from) traces.push(summary)
-    const last = candidates.at(-1)
-    if (candidates.length === wanted && last) position = last
-    else {
-      position = { startNanos: from, traceId: '' }
-      sliceNanos = bigMin(sliceNanosMax, sliceNanos * sliceGrowth)
-    }
+  for (;;) {
+    const found = foundBetween(known, before, reached)
+    if (found.length >= limit || isPast(reached, range) || !isComplete)
+      return pageOf(found, { reached, range, limit, isComplete })
+    const candidates = await gather(searching, reached, limit - found.length)
+    const isKnown = (traceId: string): boolean => known.has(traceId)
+    const figures = await lookAtTraces(searching, candidates, { before: reached, isKnown })
+    for (const summary of await summariesOf(store, scope, figures, filters.status))
+      known.set(summary.position.traceId, summary)
+    reached = candidates.reached
+    isComplete = !candidates.isOutOfTime
   }
-  return { traces, next: isPast(position, range) ? undefined : position, isComplete: true }
 }
 
-/** Nothing of the range is left behind this position. */
-const isPast = ({ startNanos, traceId }: TracePosition, { fromNanos }: TimeRange): boolean =>
-  startNanos < fromNanos || (startNanos === fromNanos && traceId === '')
+const foundBetween = (
+  known: ReadonlyMap<string, TraceSummary>,
+  before: TracePosition,
+  reached: TracePosition,
+): TraceSummary[] =>
+  [...known.values()]
+    .filter(({ position }) => newestFirst(before, position) < 0 && newestFirst(position, reached) <= 0)
+    .toSorted((a, b) => newestFirst(a.position, b.position))
 
-const bigMax = (a: bigint, b: bigint): bigint => (a > b ? a : b)
-const bigMin = (a: bigint, b: bigint): bigint => (a < b ? a : b)
-
-interface Slice {
-  from: bigint
-  before: TracePosition
-  conditions: readonly Sql[]
-  filters: SpanFilters
-  wanted: number
+const pageOf = (
+  found: readonly TraceSummary[],
+  { reached, range, limit, isComplete }: Progress,
+): TraceSearchPage => {
+  const shown = found.slice(0, limit)
+  const position = found.length > limit ? (shown.at(-1)?.position ?? reached) : reached
+  const isDone = isPast(position, range)
+  return {
+    traces: shown.map(({ trace }) => trace),
+    next: isDone ? undefined : position,
+    isComplete: isComplete || found.length >= limit || isDone,
+    searchedFromNanos: position.traceId === '' ? position.startNanos : position.startNanos + 1n,
+  }
 }
 
-/** The newest traces with a matching span in the slice, by the first such span in it. */
-const findCandidates = async (
-  store: Store,
-  scope: ReadScope,
-  { from, before, conditions, filters, wanted }: Slice,
-): Promise<TracePosition[]> => {
-  const end = sql.dateTime64(before.startNanos)
-  const where = sql.join(
-    [
-      sql`tenant = ${sql.string(scope.tenant)}`,
-      sql`start_time >= ${sql.dateTime64(from)}`,
-      before.traceId === '' ? sql`start_time < ${end}` : sql`start_time <= ${end}`,
-      ...conditions,
-    ],
-    sql` AND `,
-  )
-  const beforeId = sql.bytes(Buffer.from(before.traceId, 'hex'))
-  const rows = await store.query<{ trace: string; first: string }>(
-    sql`
-      SELECT lower(hex(trace_id)) AS trace, toString(toUnixTimestamp64Nano(min(start_time))) AS first
-      FROM spans
-      WHERE ${where}
-      GROUP BY trace_id
-      HAVING (min(start_time) < ${end} OR trace_id < toFixedString(${beforeId}, 16))
-        ${filters.status === 'ok' ? sql`AND countIf(status_code = 2) = 0` : sql.empty}
-      ORDER BY min(start_time) DESC, trace_id DESC
-      LIMIT ${sql.uint64(wanted)}`,
-    limitedTo(scope, sliceSeconds),
-  )
-  return rows.map(({ trace, first }) => ({ startNanos: BigInt(first), traceId: trace }))
+interface Progress {
+  reached: TracePosition
+  range: TimeRange
+  limit: number
+  isComplete: boolean
 }

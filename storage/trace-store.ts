@@ -9,17 +9,27 @@ import { searchTraces } from './trace-search.ts'
 /** Spans and traces, read. Every span counts once: of several rows of one span a finished one beats an open one. */
 export interface TraceStore {
   /**
-   * Traces with a span that meets all filters, newest first: by the start of their first such span inside the range.
+   * Traces with a span that meets all filters, newest first: by the start of their first such span inside the range, those
+   * of one nanosecond by their ids. Page after page gives each trace once, in its place.
+   *
    * Long ranges are searched newest first in slices, each with a time limit, until the page is full, the range is
    * exhausted or the time for a page is up; in the last case `isComplete` is false, and the cursor goes on from there.
+   * The page has every trace whose place is at or after `searchedFromNanos` (and after the cursor); the signal is
+   * heeded between slices too.
+   *
+   * What is told of a trace is told of all its spans, whatever of them lies outside of the range, as far as they begin within
+   * a day of the span that was found. At least a minute before and after it is looked at; a trace of which something
+   * is seen to be missing there (a parent, the rest of a span that is open or goes on) is looked for in the whole day. So
+   * what begins more than a minute after all before it had ended may not be counted, and where no parent connects it, or a
+   * day is between, be listed as another trace.
    */
   searchTraces(scope: ReadScope, search: TraceSearch): Promise<TraceSearchPage>
   /**
    * Traces spread evenly over the range, newest first, to draw a range that holds more than anybody can be sent. The
    * range is cut into at most 60 intervals of equal length, and every trace belongs to the one in which its first span
-   * that meets all filters started. Of each interval come the `ceil(count / 60)` traces whose ids have the smallest
-   * hashes: the same data give the same traces, and neither failures nor long traces are preferred.
-   * `isComplete` is false where time ran out: then some traces were not looked at.
+   * that meets all filters started. Of each interval come the `ceil(count / 60)` traces with the lowest keys, which are the
+   * last four bytes of their ids, made at random by senders: the same data give the same traces, and neither failures
+   * nor long traces are preferred. `isComplete` is false where time ran out: then some traces were not looked at.
    */
   sampleTraces(scope: ReadScope, sample: TraceSample): Promise<TraceSamplePage>
   /**
@@ -36,7 +46,7 @@ export interface TracesOptions {
   range?: TimeRange
 }
 
-/** Every filter but `namespace`, `environment` and `status` looks at one span: they must meet in the same one. */
+/** All filters look at one span, they must meet in the same one; only `status` `ok` looks at all that meet the others. */
 export interface SpanFilters extends ServiceFilter {
   readonly operation?: string | undefined
   readonly kind?: number | undefined
@@ -44,6 +54,8 @@ export interface SpanFilters extends ServiceFilter {
   readonly maxDurationNanos?: bigint | undefined
   /** `error`: a span that meets the other filters failed. `ok`: none of them did. */
   readonly status?: 'error' | 'ok' | undefined
+  /** Only spans without a parent. */
+  readonly root?: boolean | undefined
   /** Of the span or of its resource, compared as text. */
   readonly attributes?: readonly { key: string; value: string }[] | undefined
   /** A pod's uid or name. */
@@ -71,10 +83,10 @@ export interface TraceSamplePage {
   isComplete: boolean
 }
 
-/** A place in the order of traces: everything older than this trace's first matching span. */
+/** A place in the order of traces. What comes after it began earlier, or in the same nanosecond with a smaller id. */
 export interface TracePosition {
   readonly startNanos: bigint
-  /** '' stands before all traces of that nanosecond. */
+  /** '' stands behind all traces of that nanosecond. */
   readonly traceId: string
 }
 
@@ -82,6 +94,8 @@ export interface TraceSearchPage {
   traces: FoundTrace[]
   next: TracePosition | undefined
   isComplete: boolean
+  /** How far back was searched. */
+  searchedFromNanos: bigint
 }
 
 export interface FoundTrace {

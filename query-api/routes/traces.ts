@@ -45,6 +45,10 @@ const searchParameters = z.strictObject({
     .enum(['error', 'ok'], { error: "expected 'error' or 'ok'" })
     .optional()
     .openapi({ description: 'error: a span that meets the other filters failed; ok: none of them did' }),
+  root: z
+    .enum(['true', 'false'], { error: "expected 'true' or 'false'" })
+    .optional()
+    .openapi({ description: 'true: only spans without a parent' }),
   attribute: attributeParameter,
   pod: textParameter().optional().openapi({ description: 'k8s.pod.uid or k8s.pod.name' }),
   limit: limitParameter({ fallback: 100, max: 500 }),
@@ -68,6 +72,10 @@ const searchTraces = createRoute({
       traces: z.array(traceSummarySchema),
       nextCursor: z.string().nullable(),
       isComplete: z.boolean(),
+      searchedFromTimeUnixNano: unixNano().openapi({
+        description:
+          'how far back was searched: what meets the filters from here on was given, in this page or before',
+      }),
     }),
   ),
 })
@@ -121,7 +129,15 @@ export const createTraceRoutes = ({ traces, logs, pods, now }: Readers) =>
         const sample = await traces.sampleTraces(scope, { range, filters, count: query.sample })
         const podsByKey = await pods.podsByKey(scope, podKeysOf(sample.traces))
         const summaries = sample.traces.map((trace) => summaryAnswer(trace, podsByKey))
-        return context.json({ traces: summaries, nextCursor: null, isComplete: sample.isComplete }, 200)
+        return context.json(
+          {
+            traces: summaries,
+            nextCursor: null,
+            isComplete: sample.isComplete,
+            searchedFromTimeUnixNano: range.fromNanos.toString(),
+          },
+          200,
+        )
       }
       const page = await traces.searchTraces(scope, {
         range,
@@ -135,6 +151,7 @@ export const createTraceRoutes = ({ traces, logs, pods, now }: Readers) =>
           traces: page.traces.map((trace) => summaryAnswer(trace, podsByKey)),
           nextCursor: page.next ? encodeTraceCursor(page.next) : null,
           isComplete: page.isComplete,
+          searchedFromTimeUnixNano: page.searchedFromNanos.toString(),
         },
         200,
       )
@@ -188,6 +205,7 @@ const filtersOf = (query: z.infer<typeof searchParameters>): SpanFilters => {
     environment,
     operation,
     status,
+    root: query.root === 'true',
     attributes: attribute,
     pod,
     minDurationNanos,

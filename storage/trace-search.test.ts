@@ -1,0 +1,285 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { seededIntegers } from '../test/harness/seeded-random.ts'
+import { type SeededStore, type SpanSeed, openSeededStore } from '../test/harness/seeded-store.ts'
+import { type SpanFilters, type TracePosition, type TraceSearch, createTraceStore } from './trace-store.ts'
+
+const nanosPerMilli = 1_000_000n
+const nanosPerMinute = 60_000n * nanosPerMilli
+const nanosPerDay = 1440n * nanosPerMinute
+/** Traces start around midnight, so that they reach over the borders of days and of five minutes. */
+const midnight = BigInt(Date.UTC(2026, 10, 20)) * nanosPerMilli
+const everything = { fromNanos: midnight - 10n * nanosPerDay, toNanos: midnight + 2n * nanosPerDay }
+
+const resources = [
+  {
+    id: 1,
+    tenant: 'default',
+    service: 'cart',
+    namespace: 'shop',
+    environment: 'test',
+    uid: 'uid-1',
+    pod: 'cart-1',
+    region: 'north',
+  },
+  {
+    id: 2,
+    tenant: 'default',
+    service: 'cart',
+    namespace: '',
+    environment: 'live',
+    uid: '',
+    pod: 'cart-2',
+    region: 'south',
+  },
+  {
+    id: 3,
+    tenant: 'default',
+    service: 'till',
+    namespace: 'shop',
+    environment: 'test',
+    uid: 'uid-3',
+    pod: 'till-1',
+    region: 'north',
+  },
+  {
+    id: 4,
+    tenant: 'other',
+    service: 'cart',
+    namespace: 'shop',
+    environment: 'test',
+    uid: 'uid-4',
+    pod: 'cart-1',
+    region: 'north',
+  },
+]
+type ModelSpan = SpanSeed & {
+  tenant: string
+  duration: bigint
+  isOpen: boolean
+  status: number
+  kind: number
+  parent: string
+  attributes: Record<string, string>
+}
+
+/** What the contract in trace-store.ts says, by looking at every row. */
+const searchModel = (
+  rows: readonly ModelSpan[],
+  tenant: string,
+  { range, filters }: Pick<TraceSearch, 'range' | 'filters'>,
+): TracePosition[] => {
+  const best = new Map<string, ModelSpan>()
+  for (const row of rows.filter((candidate) => candidate.tenant === tenant)) {
+    const other = best.get(row.trace + row.span)
+    if (other === undefined || (other.isOpen && !row.isOpen)) best.set(row.trace + row.span, row)
+  }
+  const matching = [...best.values()].filter(
+    (span) => span.start >= range.fromNanos && span.start < range.toNanos && meets(span, filters),
+  )
+  return [...Map.groupBy(matching, (span) => span.trace)]
+    .filter(([, spans]) => filters.status !== 'ok' || spans.every((span) => span.status !== 2))
+    .map(([traceId, spans]) => ({
+      traceId,
+      startNanos: spans.reduce((min, { start }) => (start < min ? start : min), range.toNanos),
+    }))
+    .toSorted((a, b) => compare(b.startNanos, a.startNanos) || compare(b.traceId, a.traceId))
+}
+
+const compare = <T extends bigint | string>(a: T, b: T): number => (a < b ? -1 : a > b ? 1 : 0)
+
+const meets = (span: ModelSpan, filters: SpanFilters): boolean => {
+  const resource = resources.find(({ id }) => id === span.resource)
+  const { minDurationNanos, maxDurationNanos, attributes = [], pod } = filters
+  return (
+    resource !== undefined &&
+    (filters.service === undefined || resource.service === filters.service) &&
+    (filters.namespace === undefined || resource.namespace === filters.namespace) &&
+    (filters.environment === undefined || resource.environment === filters.environment) &&
+    (pod === undefined || resource.uid === pod || resource.pod === pod) &&
+    (filters.operation === undefined || span.name === filters.operation) &&
+    (filters.kind === undefined || span.kind === filters.kind) &&
+    (filters.status !== 'error' || span.status === 2) &&
+    (filters.root !== true || span.parent === '') &&
+    (minDurationNanos === undefined || span.duration >= minDurationNanos) &&
+    (maxDurationNanos === undefined || span.duration <= maxDurationNanos) &&
+    attributes.every(
+      ({ key, value }) => span.attributes[key] === value || (key === 'region' && resource.region === value),
+    )
+  )
+}
+
+type Integers = ReturnType<typeof seededIntegers>
+
+const pick = <T>(integers: Integers, items: readonly T[]): T => items[integers(items.length)] as T
+
+/** Short traces and long ones, some with equal last bytes, some in one millisecond or nanosecond, some of both tenants. */
+const makeSpans = (integers: Integers, traceCount: number): ModelSpan[] => {
+  const hex = (bytes: number): string =>
+    Array.from({ length: bytes }, () => integers(256).toString(16).padStart(2, '0')).join('')
+  const spans: ModelSpan[] = []
+  const ids: string[] = []
+  const idsOfOne: string[] = []
+  for (let index = 0; index < traceCount; index++) {
+    const ending = integers(4) === 0 && index > 0 ? pick(integers, ids).slice(24) : hex(4)
+    const isOfBoth = integers(8) === 0 && idsOfOne.length > 0
+    const trace = isOfBoth ? (idsOfOne.pop() ?? '') : hex(12) + ending
+    ids.push(trace)
+    if (!isOfBoth) idsOfOne.push(trace)
+    const tenant = isOfBoth ? 'other' : 'default'
+    const start = midnight + startOffset(integers)
+    const reach = pick(integers, [
+      1n,
+      nanosPerMilli,
+      nanosPerMinute,
+      7n * nanosPerMinute,
+      300n * nanosPerMinute,
+    ])
+    const root = hex(8)
+    const rest = Array.from({ length: integers(6) }, () => ({
+      span: hex(8),
+      parent: root,
+      start: start + (reach * BigInt(integers(1000))) / 1000n,
+    }))
+    for (const place of [{ span: root, parent: '', start }, ...rest]) {
+      const span: ModelSpan = {
+        ...place,
+        tenant,
+        trace,
+        resource: pick(
+          integers,
+          resources.filter((resource) => resource.tenant === tenant),
+        ).id,
+        name: pick(integers, ['load', 'store', 'GET /']),
+        kind: integers(7),
+        status: pick(integers, [0, 0, 0, 1, 2]),
+        // A long trace's root lasts as long as it does.
+        duration:
+          place.span === root && reach > nanosPerMinute
+            ? reach
+            : 1000n * 2n ** BigInt(integers(24)) + BigInt(integers(2)) - 1n,
+        isOpen: false,
+        attributes: {
+          color: pick(integers, ['red', 'green', 'blue']),
+          ...(integers(40) === 0 && { 'rare.key': 'rare' }),
+        },
+      }
+      // Roots of long traces mostly never arrived.
+      const isMissing = place.span === root && rest.length > 0 && reach > nanosPerMinute && integers(3) > 0
+      if (isMissing) continue
+      if (integers(4) === 0) spans.push({ ...span, isOpen: true, duration: 0n, status: 0, attributes: {} })
+      if (integers(10) > 0) spans.push(span)
+    }
+  }
+  return spans
+}
+
+const startOffset = (integers: Integers): bigint => {
+  const minute = BigInt(integers(40) - 20) * nanosPerMinute
+  switch (integers(6)) {
+    case 0:
+      return 4n * nanosPerMilli + BigInt(integers(3))
+    case 1:
+      return -1n - BigInt(integers(2))
+    case 2:
+      return minute
+    case 3:
+      return -BigInt(integers(9 * 1440)) * nanosPerMinute
+    default:
+      return minute + BigInt(integers(60_000)) * nanosPerMilli + BigInt(integers(1_000_000))
+  }
+}
+
+const makeFilters = (integers: Integers): SpanFilters => {
+  const maybe = <T extends object>(share: number, filters: () => T): Partial<T> =>
+    integers(share) === 0 ? filters() : {}
+  return {
+    ...maybe(2, () => ({ service: pick(integers, ['cart', 'till']) })),
+    ...maybe(6, () => ({ namespace: pick(integers, ['shop', '']) })),
+    ...maybe(6, () => ({ environment: pick(integers, ['test', 'live']) })),
+    ...maybe(4, () => ({ operation: pick(integers, ['load', 'store', 'nothing']) })),
+    ...maybe(5, () => ({ kind: integers(7) })),
+    ...maybe(4, () => ({ status: pick(integers, ['error', 'ok'] as const) })),
+    ...maybe(4, () => ({ root: true })),
+    ...maybe(4, () => ({ minDurationNanos: 1000n * 2n ** BigInt(integers(24)) })),
+    ...maybe(4, () => ({ maxDurationNanos: 1000n * 2n ** BigInt(integers(24)) })),
+    ...maybe(5, () => ({
+      attributes: [
+        pick(integers, [
+          { key: 'color', value: 'red' },
+          { key: 'region', value: 'north' },
+          { key: 'rare.key', value: 'rare' },
+        ]),
+      ],
+    })),
+    ...maybe(8, () => ({ pod: pick(integers, ['uid-1', 'cart-2', 'till-1']) })),
+  }
+}
+
+let seeded: SeededStore
+
+beforeAll(async () => {
+  seeded = await openSeededStore()
+  for (const { id, tenant, service, namespace, environment, uid, pod, region } of resources)
+    await seeded.insertResource({
+      id,
+      tenant,
+      attributes: {
+        'service.name': service,
+        'service.namespace': namespace,
+        'deployment.environment.name': environment,
+        'k8s.pod.uid': uid,
+        'k8s.pod.name': pod,
+        region,
+      },
+    })
+})
+afterAll(() => seeded.close())
+
+/** All pages, each of another size, until nothing is left. */
+const walk = async (search: Omit<TraceSearch, 'limit'>, nextLimit: () => number, tenant = 'default') => {
+  const store = createTraceStore(seeded.store)
+  const found: string[] = []
+  let after: TracePosition | undefined
+  let searchedFrom = search.range.toNanos
+  for (;;) {
+    const limit = nextLimit()
+    const page = await store.searchTraces({ tenant }, { ...search, limit, after })
+    expect(page.isComplete).toBe(true)
+    expect(page.traces.length).toBeLessThanOrEqual(limit)
+    expect(page.searchedFromNanos).toBeLessThanOrEqual(searchedFrom)
+    searchedFrom = page.searchedFromNanos
+    found.push(...page.traces.map(({ traceId }) => traceId))
+    if (page.next === undefined) break
+    expect(page.traces).toHaveLength(limit)
+    after = page.next
+  }
+  expect(searchedFrom).toBe(search.range.fromNanos)
+  return found
+}
+
+describe('a search, compared with looking at every row', () => {
+  const integers = seededIntegers(20_261_120)
+  const spans = makeSpans(integers, 260)
+  beforeAll(() => seeded.insertSpans(...spans))
+
+  const edge = (): bigint => pick(integers, spans).start + BigInt(integers(3) - 1)
+  const makeRange = () => {
+    const [a, b] = [edge(), edge()]
+    if (integers(3) > 0 || a === b) return everything
+    return a < b ? { fromNanos: a, toNanos: b } : { fromNanos: b, toNanos: a }
+  }
+
+  it('finds every trace in its place once, whatever the filters, the range and the sizes of pages', async () => {
+    let foundCount = 0
+    for (let round = 0; round < 70; round++) {
+      const search = { range: makeRange(), filters: makeFilters(integers) }
+      const tenant = integers(6) === 0 ? 'other' : 'default'
+      const expected = searchModel(spans, tenant, search).map(({ traceId }) => traceId)
+      const sizeMax = pick(integers, [10, 60, 500])
+      const nextLimit = (): number => Math.max(1, Math.floor(sizeMax / 2) + integers(sizeMax / 2))
+      expect({ search, found: await walk(search, nextLimit, tenant) }).toEqual({ search, found: expected })
+      foundCount += expected.length
+    }
+    expect(foundCount).toBeGreaterThan(1000)
+  })
+})
