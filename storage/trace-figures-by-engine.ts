@@ -20,7 +20,7 @@ export const countFigures = async (
     endNanos: BigInt(row.trace_end),
     spanCount: Number(row.span_count),
     errorCount: Number(row.error_count),
-    lead: { resourceId: row.lead_resource, operation: row.lead[2], isRoot: row.lead[0] === 0 },
+    lead: { resourceId: row.lead_resource, operation: row.lead[3], isRoot: row.lead[0] === 0 },
     parts: row.parts.map(([resourceId, spanCount, errorCount]) => ({
       resourceId,
       spanCount: Number(spanCount),
@@ -33,10 +33,10 @@ export const countFigures = async (
             firstStartNanos: BigInt(row.first_match),
             hasFailed: row.failed_match_count !== '0',
             resourceId: row.matched_resource,
-            operation: row.matched[2],
+            operation: row.matched[3],
             startNanos: BigInt(row.matched[1]),
-            durationNanos: BigInt(row.matched[3]),
-            isError: row.matched[4] === 1,
+            durationNanos: BigInt(row.matched[4]),
+            isError: row.matched[5] === 1,
           },
   }))
 }
@@ -51,11 +51,11 @@ interface FiguresRow {
   failed_match_count: string
   first_match: string
   lead_resource: string
-  /** Whether it is not the root, its start, its name. */
-  lead: [number, string, string]
+  /** Whether it is not the root, its start, its id, its name. */
+  lead: [number, string, string, string]
   matched_resource: string
   /** As `lead`, then its duration and whether it failed. */
-  matched: [number, string, string, string, number]
+  matched: [number, string, string, string, string, number]
   parts: [resource: string, spanCount: string, errorCount: string][]
 }
 
@@ -85,11 +85,11 @@ const figures = ({ tenant }: ReadScope, place: Sql, question: SpanQuestion): Sql
       min(best.3) AS first_start, max(best.3 + best.4) AS last_end,
       countIf(best.7) AS part_matches, countIf(best.7 AND best.5 = 1) AS part_failed_matches,
       minIf(best.3, best.7) AS part_first_match,
-      min(tuple(best.6, best.3, best.2)) AS part_lead,
-      minIf(tuple(best.6, best.3, best.2, best.4, best.5), best.7) AS part_matched
+      min(tuple(best.6, best.3, span_hex, best.2)) AS part_lead,
+      minIf(tuple(best.6, best.3, span_hex, best.2, best.4, best.5), best.7) AS part_matched
     FROM
     (
-      SELECT trace, span_id,
+      SELECT trace, hex(span_id) AS span_hex,
         argMin(
           tuple(resource_id, span_name, start_nanos, believed_duration, is_error, is_not_root, is_match),
           tuple(is_open, -toUnixTimestamp64Milli(ingested_at))

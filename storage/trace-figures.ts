@@ -106,13 +106,11 @@ export const figuresOf = (
 
 const hasFailed = ({ row }: TraceSpan): boolean => row.status_code === 2
 
-/** The order of the engine's tuples: not a root, start, name, duration, failed. */
+/** Of what begins at the same time, the smallest id. */
 const rootsAndEarliestFirst = (a: TraceSpan, b: TraceSpan): number =>
   ascending(a.parentId !== '', b.parentId !== '') ||
   ascending(a.startNanos, b.startNanos) ||
-  ascending(a.row.name, b.row.name) ||
-  ascending(a.endNanos, b.endNanos) ||
-  ascending(hasFailed(a), hasFailed(b))
+  ascending(a.id, b.id)
 
 const ascending = <T extends bigint | string | boolean>(a: T, b: T): number => (a === b ? 0 : a < b ? -1 : 1)
 

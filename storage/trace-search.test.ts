@@ -1,7 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { seededIntegers } from '../test/harness/seeded-random.ts'
+import { type Store, QueryStopped } from './connection.ts'
+import type { TimeRange } from './read-scope.ts'
+import { sql } from './sql.ts'
 import { type SeededStore, type SpanSeed, openSeededStore } from '../test/harness/seeded-store.ts'
-import { type SpanFilters, type TracePosition, type TraceSearch, createTraceStore } from './trace-store.ts'
+import {
+  type FoundTrace,
+  type SpanFilters,
+  type TracePosition,
+  type TraceSearch,
+  createTraceStore,
+} from './trace-store.ts'
 
 const nanosPerMilli = 1_000_000n
 const nanosPerMinute = 60_000n * nanosPerMilli
@@ -235,20 +244,29 @@ beforeAll(async () => {
 })
 afterAll(() => seeded.close())
 
+type Search = Pick<TraceSearch, 'range' | 'filters'>
+
 /** All pages, each of another size, until nothing is left. */
-const walk = async (search: Omit<TraceSearch, 'limit'>, nextLimit: () => number, tenant = 'default') => {
-  const store = createTraceStore(seeded.store)
-  const found: string[] = []
+const walk = async (
+  search: Search,
+  {
+    nextLimit,
+    tenant = 'default',
+    store = seeded.store,
+  }: { nextLimit: () => number; tenant?: string; store?: Store },
+): Promise<FoundTrace[]> => {
+  const traces = createTraceStore(store)
+  const found: FoundTrace[] = []
   let after: TracePosition | undefined
   let searchedFrom = search.range.toNanos
   for (;;) {
     const limit = nextLimit()
-    const page = await store.searchTraces({ tenant }, { ...search, limit, after })
+    const page = await traces.searchTraces({ tenant }, { ...search, limit, after })
     expect(page.isComplete).toBe(true)
     expect(page.traces.length).toBeLessThanOrEqual(limit)
     expect(page.searchedFromNanos).toBeLessThanOrEqual(searchedFrom)
     searchedFrom = page.searchedFromNanos
-    found.push(...page.traces.map(({ traceId }) => traceId))
+    found.push(...page.traces)
     if (page.next === undefined) break
     expect(page.traces).toHaveLength(limit)
     after = page.next
@@ -257,13 +275,15 @@ const walk = async (search: Omit<TraceSearch, 'limit'>, nextLimit: () => number,
   return found
 }
 
+const idsOf = (traces: readonly { traceId: string }[]): string[] => traces.map(({ traceId }) => traceId)
+
 describe('a search, compared with looking at every row', () => {
   const integers = seededIntegers(20_261_120)
-  const spans = makeSpans(integers, 260)
+  const spans = makeSpans(integers, 180)
   beforeAll(() => seeded.insertSpans(...spans))
 
   const edge = (): bigint => pick(integers, spans).start + BigInt(integers(3) - 1)
-  const makeRange = () => {
+  const makeRange = (): TimeRange => {
     const [a, b] = [edge(), edge()]
     if (integers(3) > 0 || a === b) return everything
     return a < b ? { fromNanos: a, toNanos: b } : { fromNanos: b, toNanos: a }
@@ -271,15 +291,172 @@ describe('a search, compared with looking at every row', () => {
 
   it('finds every trace in its place once, whatever the filters, the range and the sizes of pages', async () => {
     let foundCount = 0
-    for (let round = 0; round < 70; round++) {
+    for (let round = 0; round < 32; round++) {
       const search = { range: makeRange(), filters: makeFilters(integers) }
       const tenant = integers(6) === 0 ? 'other' : 'default'
-      const expected = searchModel(spans, tenant, search).map(({ traceId }) => traceId)
-      const sizeMax = pick(integers, [10, 60, 500])
-      const nextLimit = (): number => Math.max(1, Math.floor(sizeMax / 2) + integers(sizeMax / 2))
-      expect({ search, found: await walk(search, nextLimit, tenant) }).toEqual({ search, found: expected })
+      const expected = idsOf(searchModel(spans, tenant, search))
+      const sizeMax = pick(integers, [20, 60, 500])
+      const nextLimit = (): number => sizeMax / 2 + integers(sizeMax / 2)
+      expect({ search, found: idsOf(await walk(search, { nextLimit, tenant })) }).toEqual({
+        search,
+        found: expected,
+      })
       foundCount += expected.length
     }
-    expect(foundCount).toBeGreaterThan(1000)
+    expect(foundCount).toBeGreaterThan(300)
+  })
+
+  it('goes on with less where a slice takes too long', async () => {
+    let asked = 0
+    const store: Store = {
+      ...seeded.store,
+      query: (statement, options) => {
+        asked += 1
+        return [1, 2, 4, 9].includes(asked) && statement.text.includes('ORDER BY')
+          ? Promise.reject(new QueryStopped('over 5 s'))
+          : seeded.store.query(statement, options)
+      },
+    }
+    for (const filters of [{ service: 'cart' }, { operation: 'load' }]) {
+      asked = 0
+      const search = { range: everything, filters }
+      const found = await walk(search, { nextLimit: () => 60, store })
+      expect(idsOf(found)).toEqual(idsOf(searchModel(spans, 'default', search)))
+    }
+  })
+
+  it('tells what it has, and where to go on, when time is up', async () => {
+    const tooSlow = createTraceStore({
+      ...seeded.store,
+      query: () => Promise.reject(new QueryStopped('over 5 s')),
+    })
+    const search = { range: everything, filters: { service: 'cart' }, limit: 10 }
+    expect(await tooSlow.searchTraces({ tenant: 'default' }, search)).toEqual({
+      traces: [],
+      next: { startNanos: everything.toNanos, traceId: '' },
+      isComplete: false,
+      searchedFromNanos: everything.toNanos,
+    })
+  })
+
+  it('stops between slices when nobody waits any more', async () => {
+    const caller = new AbortController()
+    let asked = 0
+    const traces = createTraceStore({
+      ...seeded.store,
+      query: async (statement, options) => {
+        asked += 1
+        const rows = await seeded.store.query<never>(statement, options)
+        caller.abort()
+        return rows
+      },
+    })
+    const scope = { tenant: 'default', signal: caller.signal }
+    const search = { range: everything, filters: { service: 'nobody' }, limit: 10 }
+    await expect(traces.searchTraces(scope, search)).rejects.toThrow(QueryStopped)
+    expect(asked).toBe(2)
+  })
+
+  it('samples the lowest keys of each interval', async () => {
+    for (const [filters, count] of [
+      [{}, 30],
+      [{ service: 'cart' }, 150],
+      [{ status: 'ok' }, 40],
+      [{ attributes: [{ key: 'color', value: 'red' }] }, 61],
+    ] as const) {
+      const range = { fromNanos: midnight - nanosPerDay, toNanos: midnight + nanosPerDay }
+      const expected = sampleModel(searchModel(spans, 'default', { range, filters }), range, count)
+      const sample = await createTraceStore(seeded.store).sampleTraces(
+        { tenant: 'default' },
+        { range, filters, count },
+      )
+      expect(sample.isComplete).toBe(true)
+      expect(idsOf(sample.traces)).toEqual(expected)
+    }
+  })
+
+  it('tells the same of a trace whether the engine counts it or not', async () => {
+    const search = { range: everything, filters: {} }
+    const found = await walk(search, { nextLimit: () => 500 })
+    const sample = await createTraceStore(seeded.store).sampleTraces(
+      { tenant: 'default' },
+      { ...search, count: 2000 },
+    )
+    const inOrder = (traces: readonly FoundTrace[]): FoundTrace[] =>
+      traces
+        .map((trace) => ({
+          ...trace,
+          parts: trace.parts.toSorted((a, b) =>
+            compare(a.resource?.resourceId ?? '', b.resource?.resourceId ?? ''),
+          ),
+        }))
+        .toSorted((a, b) => compare(a.traceId, b.traceId))
+    const sampled = new Set(idsOf(sample.traces))
+    expect(sampled.size).toBeGreaterThan(50)
+    expect(inOrder(sample.traces)).toEqual(inOrder(found.filter(({ traceId }) => sampled.has(traceId))))
+  })
+})
+
+const sampleModel = (positions: readonly TracePosition[], range: TimeRange, count: number): string[] => {
+  const perInterval = Math.ceil(count / 60)
+  const intervals = BigInt(Math.floor(count / perInterval))
+  const nanos = (range.toNanos - range.fromNanos + intervals - 1n) / intervals
+  const byInterval = Map.groupBy(positions, ({ startNanos }) => (startNanos - range.fromNanos) / nanos)
+  const key = ({ traceId }: TracePosition): number => Buffer.from(traceId.slice(24), 'hex').readUInt32LE()
+  const picked = new Set(
+    [...byInterval.values()].flatMap((inInterval) =>
+      inInterval.toSorted((a, b) => key(a) - key(b) || compare(a.traceId, b.traceId)).slice(0, perInterval),
+    ),
+  )
+  return idsOf(positions.filter((position) => picked.has(position)))
+}
+
+describe('many spans at once', () => {
+  const start = midnight - 30n * nanosPerDay
+  const range = { fromNanos: start - nanosPerDay, toNanos: start + nanosPerDay }
+  const traceCount = 3000
+  const numberOf = (traceId: string): number => Number.parseInt(traceId.slice(16), 16)
+
+  beforeAll(() =>
+    // Each trace begins in the same millisecond, three in each nanosecond; every second one has a span a second later.
+    seeded.store.command(sql`
+      INSERT INTO spans (tenant, trace_id, span_ids, start_time, name, attributes, resource_id, service_name, ingested_at)
+      SELECT 'default', toFixedString(concat(unhex('ffffffffffffffff'), unhex(leftPad(hex(number), 16, '0'))) , 16) AS id,
+        toFixedString(concat(substring(id, 9, 8), unhex('0000000000000000')), 16),
+        fromUnixTimestamp64Nano(${sql.int64(start)} + intDiv(number, 3) + later * 1000000000, 'UTC'),
+        'crowded', map('crowd', 'yes'), 1, 'crowd', now()
+      FROM (SELECT number, arrayJoin(if(number % 2 = 0, [0, 1], [0])) AS later FROM numbers(${sql.uint64(traceCount)}))`),
+  )
+
+  it.each([{ service: 'crowd' }, { attributes: [{ key: 'crowd', value: 'yes' }] }])(
+    'are paged through in order: %j',
+    async (filters) => {
+      const sizes = seededIntegers(7)
+      const found = await walk({ range, filters }, { nextLimit: () => 300 + sizes(200) })
+      const expected = Array.from({ length: traceCount }, (_, number) => number).toSorted(
+        (a, b) => Math.floor(b / 3) - Math.floor(a / 3) || b - a,
+      )
+      expect(found.map(({ traceId }) => numberOf(traceId))).toEqual(expected)
+    },
+  )
+
+  it('are counted in a trace that has more than are carried out of the engine', async () => {
+    const traceId = 'ee'.repeat(16)
+    await seeded.store.command(sql`
+      INSERT INTO spans (tenant, trace_id, span_ids, start_time, duration_nanos, name, status_code, resource_id, service_name, ingested_at)
+      SELECT 'default', toFixedString(unhex('eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'), 16),
+        toFixedString(concat(unhex(leftPad(hex(number + 1), 16, '0')), if(number = 0, unhex('0000000000000000'), unhex('0000000000000001'))), 16),
+        fromUnixTimestamp64Nano(${sql.int64(start - nanosPerMinute)} + number, 'UTC'), 1000, 'large', if(number % 100 = 7, 2, 0), 1, 'large', now()
+      FROM numbers(20500)`)
+    const [found] = await walk({ range, filters: { service: 'large' } }, { nextLimit: () => 20 })
+    expect(found).toMatchObject({
+      traceId,
+      startTimeUnixNano: (start - nanosPerMinute).toString(),
+      durationNanos: 20_499 + 1000,
+      hasRoot: true,
+      spanCount: 20_500,
+      errorCount: 205,
+      matched: { operation: 'large', isError: false },
+    })
   })
 })
