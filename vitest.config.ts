@@ -7,6 +7,7 @@ process.env['UV_THREADPOOL_SIZE'] = '16'
 export default defineConfig({
   test: {
     pool: 'forks',
+    globalSetup: './test/harness/shared-folder.ts',
     include: ['{telemetry,runtime,storage,collector,query-api,ui,cli,lab,test}/**/*.test.{ts,tsx}'],
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -1,14 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type Store, openStore } from './connection.ts'
+import { type MigratedStore, openMigratedStore } from '../test/harness/migrated-store.ts'
+import type { Store } from './connection.ts'
 import { type DerivedRows, createDerivedRows } from './derived-rows.ts'
-import { migrate } from './migrate.ts'
 import { sql } from './sql.ts'
 
 /** What of the two ranges lies in the store after a kill or a failed insert, and what deriving again makes of it. */
-let dataDir: string
+let migrated: MigratedStore
 let store: Store
 let derived: DerivedRows
 
@@ -22,9 +19,8 @@ const derivedTables = [
 ]
 
 beforeAll(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'aftertrace-derived-'))
-  store = await openStore({ dataDir, database: 'otel' })
-  await migrate(store)
+  migrated = await openMigratedStore()
+  store = migrated.store
   derived = createDerivedRows(store)
 })
 beforeEach(async () => {
@@ -33,10 +29,7 @@ beforeEach(async () => {
   await insertSpans('otlp_spans/0@5ea1:0-9#2', 0, 400)
   await insertSpans('otlp_spans/0@5ea1:10-19#1', 400, 700)
 })
-afterAll(async () => {
-  await store.close()
-  await rm(dataDir, { recursive: true, force: true })
-})
+afterAll(() => migrated.close())
 
 /** Of several services and operations, over two hours, one in seven failed, one in eleven still open. */
 const insertSpans = (range: string, from: number, to: number): Promise<void> =>

@@ -1,8 +1,6 @@
-import { existsSync } from 'node:fs'
 import { cp, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
 import { openFirstLightStore } from '../test/harness/first-light.ts'
 import { trialMigrations, trialVersion } from '../test/harness/trial-migration.ts'
 import { type ViewSums, readViewSums, rowViews } from '../test/harness/view-sums.ts'
@@ -25,8 +23,7 @@ let open: Store | undefined
 let copyCount = 0
 
 beforeAll(async () => {
-  // In memory where the system has it as a folder: there are many copies, and no test here pulls a plug.
-  folder = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'aftertrace-migrate-'))
+  folder = await mkdtemp(join(inject('sharedFolder'), 'migrate-'))
   firstLight = join(folder, 'first-light')
   small = join(folder, 'small')
   migrations = await trialMigrations()

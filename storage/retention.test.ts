@@ -1,10 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type MigratedStore, openMigratedStore } from '../test/harness/migrated-store.ts'
 import { eventually } from '../test/harness/eventually.ts'
-import { type Store, openStore } from './connection.ts'
-import { migrate } from './migrate.ts'
+import type { Store } from './connection.ts'
 import type { TimeRange } from './read-scope.ts'
 import { createRedStore } from './red-store.ts'
 import { applyRetention } from './retention.ts'
@@ -64,19 +61,15 @@ const timeColumns = {
 type Table = keyof typeof timeColumns
 const tables = Object.keys(timeColumns) as Table[]
 
-let dataDir: string
+let migrated: MigratedStore
 let store: Store
 
 beforeAll(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'aftertrace-retention-'))
-  store = await openStore({ dataDir, database: 'otel' })
-  await migrate(store)
+  migrated = await openMigratedStore()
+  store = migrated.store
   for (const age of ages) await insertDay(age)
 })
-afterAll(async () => {
-  await store.close()
-  await rm(dataDir, { recursive: true, force: true })
-})
+afterAll(() => migrated.close())
 
 /** A resource of its own for each day, so that one is not kept alive by the others. */
 const insertDay = async (age: number): Promise<void> => {

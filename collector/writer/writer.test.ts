@@ -1,15 +1,14 @@
-import { mkdir, mkdtemp, readdir, rm, rmdir, stat, truncate } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, rm, rmdir, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createLogger } from '#runtime/logger.ts'
 import { createSelfMetrics } from '#runtime/self-metrics.ts'
-import { type Store, openStore } from '#storage/connection.ts'
+import type { Store } from '#storage/connection.ts'
 import { type RangeStore, createRangeStore } from '#storage/range-store.ts'
 import { sql } from '#storage/sql.ts'
 import type { ExportTraceServiceRequest, Span } from '#telemetry/otlp/messages.ts'
 import { encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
-import { fillWithMigratedStore, removeMigratedTemplate } from '../../test/harness/migrated-folder.ts'
+import { type MigratedStore, openMigratedStore } from '../../test/harness/migrated-store.ts'
 import { openLocalLog } from '../queue/local-log.ts'
 import type { Queue } from '../queue/queue.ts'
 import { createDeadLetters } from './dead-letters.ts'
@@ -20,26 +19,23 @@ const selfMetrics = createSelfMetrics()
 const nowNanos = 1_760_000_000_000_000_000n
 const nanosPerDay = 86_400_000_000_000n
 
+let migrated: MigratedStore
 let dataDir: string
 let store: Store
 let queue: Queue
 let writer: Writer | undefined
 
 beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'aftertrace-writer-'))
-  await fillWithMigratedStore(dataDir)
-  store = await openStore({ dataDir, database: 'otel' })
+  migrated = await openMigratedStore()
+  ;({ dataDir, store } = migrated)
   queue = await openLocalLog({ dataDir, logger })
 })
 afterEach(async () => {
   await writer?.stop()
   writer = undefined
   await queue.close()
-  await store.close()
-  await rm(dataDir, { recursive: true, force: true })
+  await migrated.close()
 })
-
-afterAll(removeMigratedTemplate)
 
 const start = (rangeStore: RangeStore = createRangeStore(store)): Writer => {
   writer = createWriter({

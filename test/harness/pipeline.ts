@@ -1,18 +1,15 @@
 /** The way of the data in this process: queue, writer and embedded store, in a folder of their own. */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { openLocalLog } from '#collector/queue/local-log.ts'
 import type { Queue } from '#collector/queue/queue.ts'
 import { createDeadLetters } from '#collector/writer/dead-letters.ts'
 import { createWriter } from '#collector/writer/writer.ts'
 import { silentLogger } from '#runtime/logger.ts'
 import { type SelfMetrics, createSelfMetrics } from '#runtime/self-metrics.ts'
-import { type Store, openStore } from '#storage/connection.ts'
-import { migrate } from '#storage/migrate.ts'
+import type { Store } from '#storage/connection.ts'
 import { createRangeStore } from '#storage/range-store.ts'
 import { signals } from '#telemetry/otlp/messages.ts'
 import { eventually } from './eventually.ts'
+import { openMigratedStore } from './migrated-store.ts'
 
 const writtenMillisMax = 15_000
 
@@ -26,10 +23,8 @@ export interface Pipeline {
 }
 
 export const startPipeline = async (): Promise<Pipeline> => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'aftertrace-system-'))
   const selfMetrics = createSelfMetrics()
-  const store = await openStore({ dataDir, database: 'otel' })
-  await migrate(store)
+  const { store, dataDir, close } = await openMigratedStore()
   const queue = await openLocalLog({ dataDir, logger: silentLogger })
   const writer = createWriter({
     queue,
@@ -52,9 +47,8 @@ export const startPipeline = async (): Promise<Pipeline> => {
     stop: async () => {
       await writer.stop()
       await queue.close()
-      await store.close()
+      await close()
       await selfMetrics.stop()
-      await rm(dataDir, { recursive: true, force: true })
     },
   }
 }

@@ -1,18 +1,15 @@
 /** Exports on their way through receiver, writer, store and back, without the processes and the waiting in between. */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { validateExport } from '#collector/receiver/validate.ts'
 import { decodeBatch } from '#collector/writer/decode-batch.ts'
 import { createResourceRows } from '#collector/writer/resource-rows.ts'
-import { type Store, openStore } from '#storage/connection.ts'
+import type { Store } from '#storage/connection.ts'
 import { type ExportRequests, createExportRequests } from '#storage/export-requests/export-requests.ts'
 import type { PageLimits } from '#storage/export-requests/stored-pages.ts'
-import { migrate } from '#storage/migrate.ts'
 import { createRangeStore } from '#storage/range-store.ts'
 import type { TimeRange } from '#storage/read-scope.ts'
 import type { ExportRequestBySignal, Signal } from '#telemetry/otlp/messages.ts'
 import { decodeExportRequest, encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
+import { openMigratedStore } from './migrated-store.ts'
 
 export interface RoundTrip {
   store: Store
@@ -38,9 +35,7 @@ export interface RoundTrip {
 }
 
 export const openRoundTrip = async (): Promise<RoundTrip> => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'aftertrace-round-trip-'))
-  const store = await openStore({ dataDir, database: 'otel' })
-  await migrate(store)
+  const { store, close } = await openMigratedStore()
   const rangeStore = createRangeStore(store)
   let offset = 0
 
@@ -65,10 +60,7 @@ export const openRoundTrip = async (): Promise<RoundTrip> => {
     },
     readBack: (signal, tenant, limits) =>
       Array.fromAsync(readers[signal](createExportRequests(store, limits), tenant)),
-    stop: async () => {
-      await store.close()
-      await rm(dataDir, { recursive: true, force: true })
-    },
+    stop: close,
   }
 }
 

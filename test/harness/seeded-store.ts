@@ -1,15 +1,12 @@
 /** For tests of readers and of the API: an embedded store of its own, and rows by SQL, as the writer would have left them. */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createHealth } from '#runtime/health.ts'
 import { silentLogger } from '#runtime/logger.ts'
 import { createSelfMetrics } from '#runtime/self-metrics.ts'
-import { type Store, openStore } from '#storage/connection.ts'
-import { migrate } from '#storage/migrate.ts'
+import type { Store } from '#storage/connection.ts'
 import { type Sql, sql } from '#storage/sql.ts'
 import { createApp } from '#query-api/app.ts'
 import type { AppParts } from '#query-api/app-env.ts'
+import { openMigratedStore } from './migrated-store.ts'
 
 /** Tests live at this time: 2026-11-20T12:00:00Z. */
 export const nowMillis = Date.UTC(2026, 10, 20, 12)
@@ -76,9 +73,7 @@ export interface LogSeed {
 }
 
 export const openSeededStore = async (): Promise<SeededStore> => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'aftertrace-query-api-'))
-  const store = await openStore({ dataDir, database: 'otel' })
-  await migrate(store)
+  const { store, close } = await openMigratedStore()
   const selfMetrics = createSelfMetrics()
   const app: SeededStore['app'] = (parts) =>
     createApp({
@@ -137,8 +132,7 @@ export const openSeededStore = async (): Promise<SeededStore> => {
         VALUES ${list(logs.map((log) => logValues(log, serviceOf(log.resource))))}`),
     close: async () => {
       await selfMetrics.stop()
-      await store.close()
-      await rm(dataDir, { recursive: true, force: true })
+      await close()
     },
   }
 }

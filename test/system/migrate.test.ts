@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { cp, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
 import { type Store, openStore } from '#storage/connection.ts'
 import { readMigrations } from '#storage/known-migrations.ts'
 import { sql } from '#storage/sql.ts'
@@ -24,7 +23,7 @@ let sums: ViewSums
 const running = new Set<Migrator>()
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'aftertrace-migrate-'))
+  folder = await mkdtemp(join(inject('sharedFolder'), 'migrate-processes-'))
   firstLight = join(folder, 'first-light')
   const store = await openFirstLightStore(firstLight)
   sums = await readViewSums(store, rowViews)
