@@ -1,3 +1,5 @@
+import { type Sql, sql } from './sql.ts'
+
 /** Attributes as readers get them: in the order in which they were sent, values as text, with their type. */
 export type Attribute = { key: string; value: string; type: AttributeType }
 
@@ -15,16 +17,18 @@ const typeByLetter: Readonly<Record<string, AttributeType>> = {
 }
 
 /**
- * Takes keys and values as two arrays, because a map of the engine would become a JSON object, which loses the order
- * of keys that look like numbers and keeps only one of two equal keys. No letters: all are strings.
+ * A map of the engine as `attributeList` takes it: as it is, it would become a JSON object, which loses the order of
+ * keys that look like numbers and keeps only one of two equal keys.
  */
-export const attributeList = (
-  keys: readonly string[],
-  values: readonly string[],
-  letters: string,
-): Attribute[] =>
-  keys.map((key, index) => ({
+export const mapEntries = (map: Sql): Sql => sql`CAST(${map}, 'Array(Tuple(String, String))')`
+/** The same of an array of maps. */
+export const mapEntryLists = (maps: Sql): Sql => sql`arrayMap(map -> ${mapEntries(sql`map`)}, ${maps})`
+export type MapEntries = readonly (readonly [key: string, value: string])[]
+
+/** No letters: all are strings. */
+export const attributeList = (entries: MapEntries, letters: string): Attribute[] =>
+  entries.map(([key, value], index) => ({
     key,
-    value: values[index] ?? '',
+    value,
     type: typeByLetter[letters[index] ?? 's'] ?? 'string',
   }))

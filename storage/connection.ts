@@ -36,7 +36,7 @@ export interface Store {
    * - Date, DateTime, DateTime64 as 'YYYY-MM-DD hh:mm:ss.fff' with all digits, in the column's time zone, else in UTC,
    *   whatever the zones of machine and server; UUID and Enum as their text;
    * - Array and Tuple as an array, a tuple with names as an object, Map as an object: of entries with the same key the last
-   *   one, and keys that look like numbers first. Who needs all entries in order asks for `mapKeys` and `mapValues`;
+   *   one, and keys that look like numbers first. Who needs all entries in order asks for `mapEntries` of attribute-list.ts;
    * - String and FixedString (with its zero bytes) as text. Bytes that are not UTF-8 come as U+FFFD: who needs them asks
    *   for `hex`.
    *

@@ -1,4 +1,4 @@
-import { attributeList } from './attribute-list.ts'
+import { type MapEntries, attributeList, mapEntries } from './attribute-list.ts'
 import type { Store } from './connection.ts'
 import type { StoredLogRecord } from './log-store.ts'
 import type { ReadScope } from './read-scope.ts'
@@ -14,15 +14,14 @@ export interface LogRow {
   resource: string
   trace: string
   span: string
-  keys: string[]
-  texts: string[]
+  entries: MapEntries
   attribute_types: string
 }
 
 /** The columns of `log_records` that a `LogRow` is made of. */
 export const logColumns = sql`toString(toUnixTimestamp64Nano(time)) AS at, severity_number, severity_text, body, event_name,
   toString(resource_id) AS resource, lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span,
-  mapKeys(attributes) AS keys, mapValues(attributes) AS texts, attribute_types`
+  ${mapEntries(sql`attributes`)} AS entries, attribute_types`
 
 /** A hash of what `logColumns` shows: records that a reader can tell apart differ in it. */
 export const logHash = sql`cityHash64(severity_number, severity_text, body, event_name, resource_id, trace_id, span_id,
@@ -51,5 +50,5 @@ const logOf = (row: LogRow, resource: StoredResource | undefined): StoredLogReco
   resource,
   traceId: row.trace,
   spanId: row.span,
-  attributes: attributeList(row.keys, row.texts, row.attribute_types),
+  attributes: attributeList(row.entries, row.attribute_types),
 })

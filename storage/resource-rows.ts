@@ -1,4 +1,4 @@
-import { type Attribute, attributeList } from './attribute-list.ts'
+import { type Attribute, type MapEntries, attributeList, mapEntries } from './attribute-list.ts'
 import type { Store } from './connection.ts'
 import { type ReadScope, limitedTo, uint64Set } from './read-scope.ts'
 import { type Sql, sql } from './sql.ts'
@@ -87,7 +87,7 @@ const readRows = (store: Store, scope: ReadScope, ids: readonly string[]): Promi
   store.query<ResourceRow>(
     sql`
       SELECT toString(resource_id) AS resource, service_name, service_namespace, environment, service_version,
-        ${podKey} AS pod, pod_name, mapKeys(attributes) AS keys, mapValues(attributes) AS texts, attribute_types
+        ${podKey} AS pod, pod_name, ${mapEntries(sql`attributes`)} AS entries, attribute_types
       FROM resources
       WHERE tenant = ${sql.string(scope.tenant)} AND resource_id IN ${uint64Set(ids)}
       LIMIT 1 BY resource_id`,
@@ -102,8 +102,7 @@ interface ResourceRow {
   service_version: string
   pod: string
   pod_name: string
-  keys: string[]
-  texts: string[]
+  entries: MapEntries
   attribute_types: string
 }
 
@@ -115,5 +114,5 @@ const resourceOf = (row: ResourceRow): StoredResource => ({
   serviceVersion: row.service_version,
   podUid: row.pod,
   podName: row.pod_name,
-  attributes: attributeList(row.keys, row.texts, row.attribute_types),
+  attributes: attributeList(row.entries, row.attribute_types),
 })

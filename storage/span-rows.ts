@@ -1,4 +1,4 @@
-import { attributeList } from './attribute-list.ts'
+import { type MapEntries, attributeList, mapEntries, mapEntryLists } from './attribute-list.ts'
 import type { Store } from './connection.ts'
 import { type ReadScope, type TimeRange, durationOf, limitedTo } from './read-scope.ts'
 import { type Sql, sql } from './sql.ts'
@@ -7,7 +7,8 @@ import { isOfTraces, traceReachNanos } from './trace-rows.ts'
 import type { StoredSpan } from './trace-store.ts'
 
 const spanSeconds = 20
-const pointRead = sql`SETTINGS use_skip_indexes_on_data_read = 0`
+/** Found before reading begins; what a few granules hold is read before more threads would have begun. */
+const pointRead = sql`SETTINGS use_skip_indexes_on_data_read = 0, max_threads = 1`
 
 interface WantedSpans {
   traceIds: readonly string[]
@@ -57,15 +58,18 @@ export const readSpans = async (
   return spansByTrace
 }
 
-/** Each column costs as much as a thousandth of all spans. So what few spans have is asked for where it is. */
+/**
+ * Each column, and each function over one, costs the engine as much as some thousand rows. So values come as they lie, maps
+ * as pairs (as JSON objects they would lose the order and equal keys), and what few spans have is asked for where it is.
+ */
 const columns = sql`
   lower(hex(trace_id)) AS trace, lower(hex(span_ids)) AS ids, trace_state, flags,
   toUnixTimestamp64Nano(start_time) AS start, duration_nanos, is_open, name, kind, status_code, status_message,
   resource_id, scope_name, scope_version, ingested_at,
-  mapKeys(attributes) AS keys, mapValues(attributes) AS texts, attribute_types, dropped_attributes_count,
-  events.time_unix_nano AS times, events.name AS event_names, arrayMap(map -> mapKeys(map), events.attributes) AS event_keys,
-  arrayMap(map -> mapValues(map), events.attributes) AS event_texts, events.attribute_types AS event_attribute_types,
-  dropped_events_count, notEmpty(links.trace_id) AS has_links, dropped_links_count`
+  ${mapEntries(sql`attributes`)} AS entries, attribute_types, dropped_attributes_count,
+  events.time_unix_nano AS times, events.name AS event_names,
+  ${mapEntryLists(sql`events.attributes`)} AS event_entries,
+  events.attribute_types AS event_attribute_types, dropped_events_count, notEmpty(links.flags) AS has_links, dropped_links_count`
 
 /** Rows as they come, and one more than asked for, so that a cut shows. */
 const anySpans = (where: Sql, { spansMax, isOne }: { spansMax: number; isOne: boolean }): Sql => sql`
@@ -103,14 +107,12 @@ interface SpanRow {
   scope_name: string
   scope_version: string
   ingested_at: string
-  keys: string[]
-  texts: string[]
+  entries: MapEntries
   attribute_types: string
   dropped_attributes_count: number
   times: string[]
   event_names: string[]
-  event_keys: string[][]
-  event_texts: string[][]
+  event_entries: MapEntries[]
   event_attribute_types: string[]
   dropped_events_count: number
   has_links: number
@@ -168,8 +170,7 @@ const links = ({ tenant }: ReadScope, rows: readonly SpanRow[]): Sql => {
     SELECT lower(hex(trace_id)) AS trace, lower(hex(span_ids)) AS ids, toUnixTimestamp64Nano(start_time) AS start, is_open,
       ingested_at, arrayMap(id -> lower(hex(id)), links.trace_id) AS link_traces,
       arrayMap(id -> lower(hex(id)), links.span_id) AS link_spans,
-      arrayMap(map -> mapKeys(map), links.attributes) AS link_keys,
-      arrayMap(map -> mapValues(map), links.attributes) AS link_texts, links.attribute_types AS link_attribute_types
+      ${mapEntryLists(sql`links.attributes`)} AS link_entries, links.attribute_types AS link_attribute_types
     FROM spans
     WHERE tenant = ${sql.string(tenant)} AND trace_id IN (${sql.join(traces, sql`, `)})
       AND start_time IN (${sql.join(starts, sql`, `)}) AND notEmpty(links.trace_id)
@@ -184,8 +185,7 @@ interface LinksRow {
   ingested_at: string
   link_traces: string[]
   link_spans: string[]
-  link_keys: string[][]
-  link_texts: string[][]
+  link_entries: MapEntries[]
   link_attribute_types: string[]
 }
 
@@ -193,11 +193,7 @@ const linksOf = (row: LinksRow): StoredSpan['links'] =>
   row.link_traces.map((traceId, index) => ({
     traceId,
     spanId: row.link_spans[index] ?? '',
-    attributes: attributeList(
-      row.link_keys[index] ?? [],
-      row.link_texts[index] ?? [],
-      row.link_attribute_types[index] ?? '',
-    ),
+    attributes: attributeList(row.link_entries[index] ?? [], row.link_attribute_types[index] ?? ''),
   }))
 
 const noParent = '0'.repeat(16)
@@ -216,15 +212,11 @@ const spanOf = (row: SpanRow, ownLinks: StoredSpan['links']): StoredSpan => {
     statusMessage: row.status_message,
     resourceId: row.resource_id,
     scope: { name: row.scope_name, version: row.scope_version },
-    attributes: attributeList(row.keys, row.texts, row.attribute_types),
+    attributes: attributeList(row.entries, row.attribute_types),
     events: row.times.map((timeUnixNano, index) => ({
       timeUnixNano,
       name: row.event_names[index] ?? '',
-      attributes: attributeList(
-        row.event_keys[index] ?? [],
-        row.event_texts[index] ?? [],
-        row.event_attribute_types[index] ?? '',
-      ),
+      attributes: attributeList(row.event_entries[index] ?? [], row.event_attribute_types[index] ?? ''),
     })),
     links: ownLinks,
     traceState: row.trace_state,
