@@ -60,4 +60,22 @@ describe('operations', () => {
     ])
     expect(isTruncated).toBe(false)
   })
+
+  it('are listed when they start in the very nanosecond in which the range begins', async () => {
+    const start = secondsAgo(10_000) + 123_456n
+    await seeded.insertSpans({
+      trace: traceId(7),
+      span: spanId(7),
+      resource: 1,
+      name: 'at the edge',
+      start,
+      isOpen: true,
+    })
+    const { operations } = await services.listOperations(
+      scope,
+      { fromNanos: start, toNanos: start + 1n },
+      { service: 'cart' },
+    )
+    expect(operations).toMatchObject([{ name: 'at the edge' }])
+  })
 })

@@ -198,7 +198,8 @@ const startedOperations = (
     SELECT operation, kind
     FROM span_search
     WHERE ${sql.join([sql`tenant = ${sql.string(scope.tenant)}`, ...serviceConditions(filter)], sql` AND `)}
-      AND start_time >= ${sql.dateTime64(fromNanos)} AND start_time < ${sql.dateTime64(toNanos)}
+      -- times are cut to the millisecond in this table
+      AND start_time >= toDateTime64(${sql.dateTime64(fromNanos)}, 3, 'UTC') AND start_time < ${sql.dateTime64(toNanos)}
       -- kinds that OTLP does not know are not told apart here
       AND kind >= 0
     ORDER BY start_time DESC
