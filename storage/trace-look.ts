@@ -34,27 +34,29 @@ export const lookAtTraces = async (
   if (candidates.slotsByKey.size === 0) return []
   const noted = isNoted(question) ? candidates.matches : undefined
   const slotsByKey = slotsToRead(candidates.slotsByKey)
-  const near = await readRowsInSlots({ store, scope, question: noted ? undefined : question }, slotsByKey)
+  const reader = { store, scope, question: noted ? undefined : question }
   const isAsked = isAskedFor(question.range)
   const figures: TraceFigures[] = []
   const unclear: string[] = []
+  const tooLarge: string[] = []
 
-  for (const [traceId, rows] of near.rowsByTrace) {
-    const matches = noted?.get(traceId)
-    if (isKnown(traceId) || (noted && matches === undefined)) continue
-    const spans = spansOfRows(rows)
-    if (!isWhole(spans, slotsByKey.get(traceKeyOf(traceId)))) unclear.push(traceId)
-    else if (matches === undefined) figures.push(figuresOf(traceId, spans, isAsked))
-    else if (areAllNoted(rows, spans, matches, { range: question.range, before }))
-      figures.push(figuresOf(traceId, spans, ({ id }) => matches.spanIds.has(id)))
-    else unclear.push(traceId)
+  for await (const near of readRowsInSlots(reader, slotsByKey)) {
+    for (const [traceId, rows] of near.rowsByTrace) {
+      const matches = noted?.get(traceId)
+      if (isKnown(traceId) || (noted && matches === undefined)) continue
+      const spans = spansOfRows(rows)
+      if (!isWhole(spans, slotsByKey.get(traceKeyOf(traceId)))) unclear.push(traceId)
+      else if (matches === undefined) figures.push(figuresOf(traceId, spans, isAsked))
+      else if (areAllNoted(rows, spans, matches, { range: question.range, before }))
+        figures.push(figuresOf(traceId, spans, ({ id }) => matches.spanIds.has(id)))
+      else unclear.push(traceId)
+    }
+    tooLarge.push(...near.tooLarge.filter((traceId) => !isKnown(traceId) && (noted?.has(traceId) ?? true)))
   }
 
-  const tooLarge = near.tooLarge.filter((traceId) => !isKnown(traceId) && (noted?.has(traceId) ?? true))
   if (unclear.length + tooLarge.length === 0) return figures
   const within = reachOf([...unclear, ...tooLarge], slotsByKey)
-  if (unclear.length > 0) {
-    const far = await readRowsOfTraces({ store, scope, question }, unclear, within)
+  for await (const far of readRowsOfTraces({ store, scope, question }, unclear, within)) {
     for (const [traceId, rows] of far.rowsByTrace)
       figures.push(figuresOf(traceId, spansOfRows(rows), isAsked))
     tooLarge.push(...far.tooLarge)

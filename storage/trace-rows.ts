@@ -23,7 +23,7 @@ export interface TraceRow {
 export interface TraceRows {
   rowsByTrace: Map<string, TraceRow[]>
   /** Traces of which no rows are given, because one alone has too many. */
-  tooLarge: string[]
+  tooLarge: readonly string[]
 }
 
 export interface RowReader {
@@ -42,28 +42,33 @@ const tracesPerStatement = 400
 const slotsPerStatement = 4000
 const readSeconds = 10
 
-/** All rows of these keys in these slots, whatever traces they belong to. */
-export const readRowsInSlots = async (reader: RowReader, slotsByKey: SlotsByKey): Promise<TraceRows> => {
+/**
+ * All rows of these keys in these slots, whatever traces they belong to. The rows of a trace come together, a statement's at a
+ * time: who keeps none of them never holds more than one statement gives.
+ */
+export const readRowsInSlots = async function* (
+  reader: RowReader,
+  slotsByKey: SlotsByKey,
+): AsyncGenerator<TraceRows> {
   const place = (keys: readonly number[]): Sql =>
     liesIn(new Map(keys.map((key) => [key, slotsByKey.get(key) ?? new Set<number>()])))
-  const { rows, tooLarge } = await readInParts(keysInParts(slotsByKey), (keys) =>
-    readRows(reader, place(keys)),
-  )
-  const ids = await Promise.all(tooLarge.map((key) => readTraceIds(reader, place([key]))))
-  return withoutTraces(rows, ids.flat())
+  const parts = readInParts(keysInParts(slotsByKey), (keys) => readRows(reader, place(keys)))
+  for await (const { rowsByTrace, tooLarge } of parts) {
+    const ids = await Promise.all(tooLarge.map((key) => readTraceIds(reader, place([key]))))
+    yield { rowsByTrace, tooLarge: ids.flat() }
+  }
 }
 
-/** All rows of these traces within a time that may be long. */
-export const readRowsOfTraces = async (
+/** All rows of these traces within a time that may be long; they come as those in slots do. */
+export const readRowsOfTraces = (
   reader: RowReader,
   traceIds: readonly string[],
   within: TimeRange,
-): Promise<TraceRows> => {
+): AsyncGenerator<TraceRows> => {
   const parts = []
   for (let start = 0; start < traceIds.length; start += tracesPerStatement)
     parts.push(traceIds.slice(start, start + tracesPerStatement))
-  const { rows, tooLarge } = await readInParts(parts, (ids) => readRows(reader, isOfTraces(ids, within)))
-  return withoutTraces(rows, tooLarge)
+  return readInParts(parts, (ids) => readRows(reader, isOfTraces(ids, within)))
 }
 
 /** Through the index on the id's text; what it leaves is compared as bytes, which is quicker and tells the key as well. */
@@ -113,24 +118,17 @@ const readTraceIds = async ({ store, scope }: RowReader, place: Sql): Promise<st
   return rows.map(({ trace }) => trace)
 }
 
-interface Parts<Item> {
-  rows: TraceRow[]
-  tooLarge: Item[]
-}
-
-const readInParts = async <Item>(
+const readInParts = async function* <Item>(
   parts: readonly (readonly Item[])[],
   read: (items: readonly Item[]) => Promise<TraceRow[]>,
-): Promise<Parts<Item>> => {
-  const all: Parts<Item> = { rows: [], tooLarge: [] }
+): AsyncGenerator<{ rowsByTrace: Map<string, TraceRow[]>; tooLarge: readonly Item[] }> {
   const waiting = parts.toReversed()
   for (let items = waiting.pop(); items !== undefined; items = waiting.pop()) {
     const rows = await read(items)
-    if (rows.length <= rowsMax) for (const row of rows) all.rows.push(row)
-    else if (items.length === 1) all.tooLarge.push(...items)
+    if (rows.length <= rowsMax) yield { rowsByTrace: Map.groupBy(rows, (row) => row.trace), tooLarge: [] }
+    else if (items.length === 1) yield { rowsByTrace: new Map(), tooLarge: items }
     else waiting.push(items.slice(items.length >> 1), items.slice(0, items.length >> 1))
   }
-  return all
 }
 
 const keysInParts = (slotsByKey: SlotsByKey): number[][] => {
@@ -150,10 +148,4 @@ const keysInParts = (slotsByKey: SlotsByKey): number[][] => {
     slotCount += slots.size
   }
   return keys.length > 0 ? [...parts, keys] : parts
-}
-
-const withoutTraces = (rows: readonly TraceRow[], tooLarge: string[]): TraceRows => {
-  const rowsByTrace = Map.groupBy(rows, (row) => row.trace)
-  for (const trace of tooLarge) rowsByTrace.delete(trace)
-  return { rowsByTrace, tooLarge }
 }

@@ -55,7 +55,11 @@ export const gatherFromSearchRows = async (
     const knownFromNanos = oldest ? (BigInt(oldest.at) + 1n) * nanosPerMilli : slice.fromNanos
     if (knownFromNanos >= reached.startNanos) {
       if (millisByKey.size > 0) break
-      return readCrowdedMilli(searching, { before: reached, wanted, milli: BigInt(oldest?.at ?? 0) })
+      const crowd = { before: reached, wanted, milli: BigInt(oldest?.at ?? 0) }
+      const read = await unlessTooSlow(scope, readCrowdedMilli(searching, crowd))
+      if (read !== undefined) return read
+      isOutOfTime = true
+      break
     }
     for (const { trace_key, at } of rows) {
       if (oldest !== undefined && at === oldest.at) continue
@@ -94,12 +98,12 @@ const newestOf = (
   tracesMax: number,
 ): Pick<Candidates, 'slotsByKey' | 'reached'> => {
   const begins = [...millisByKey.values()].map((millis) => millis.at(-1) ?? 0).toSorted((a, b) => b - a)
-  const cutMilli = begins.length > tracesMax ? (begins[tracesMax - 1] ?? 0) : 0
+  const cutMilli = begins.length > tracesMax ? begins[tracesMax - 1] : undefined
   const slotsByKey = new Map<number, Set<number>>()
   for (const [key, millis] of millisByKey)
-    if ((millis[0] ?? 0) >= cutMilli)
+    if (cutMilli === undefined || (millis[0] ?? 0) >= cutMilli)
       slotsByKey.set(key, new Set(millis.flatMap((milli) => slotsAround(BigInt(milli) * nanosPerMilli))))
-  const cutNanos = BigInt(cutMilli) * nanosPerMilli
+  const cutNanos = cutMilli === undefined ? reached.startNanos : BigInt(cutMilli) * nanosPerMilli
   return {
     slotsByKey,
     reached: cutNanos > reached.startNanos ? { startNanos: cutNanos, traceId: '' } : reached,

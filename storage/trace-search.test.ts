@@ -1,8 +1,10 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { seededIntegers } from '../test/harness/seeded-random.ts'
-import { type Store, QueryStopped } from './connection.ts'
+import { type QueryOptions, type Store, QueryStopped } from './connection.ts'
 import type { TimeRange } from './read-scope.ts'
-import { sql } from './sql.ts'
+import { type Sql, sql } from './sql.ts'
 import { type SeededStore, type SpanSeed, openSeededStore } from '../test/harness/seeded-store.ts'
 import {
   type FoundTrace,
@@ -339,6 +341,20 @@ describe('a search, compared with looking at every row', () => {
     })
   })
 
+  it('ends where time began', async () => {
+    const range = { fromNanos: -nanosPerDay, toNanos: nanosPerDay }
+    const page = await createTraceStore(seeded.store).searchTraces(
+      { tenant: 'default' },
+      { range, filters: { service: 'cart' }, limit: 10 },
+    )
+    expect(page).toEqual({
+      traces: [],
+      next: undefined,
+      isComplete: true,
+      searchedFromNanos: range.fromNanos,
+    })
+  })
+
   it('stops between slices when nobody waits any more', async () => {
     const caller = new AbortController()
     let asked = 0
@@ -458,5 +474,65 @@ describe('many spans at once', () => {
       errorCount: 205,
       matched: { operation: 'large', isError: false },
     })
+  })
+
+  it('are left for the next page where a crowd takes too long', async () => {
+    const store: Store = {
+      ...seeded.store,
+      query: (statement, options) =>
+        statement.text.includes('GROUP BY trace_id')
+          ? Promise.reject(new QueryStopped('over 5 s'))
+          : seeded.store.query(statement, options),
+    }
+    const search = { range, filters: { service: 'crowd' }, limit: 20 }
+    const page = await createTraceStore(store).searchTraces({ tenant: 'default' }, search)
+    expect(page).toMatchObject({ traces: [], isComplete: false })
+    expect(page.next?.startNanos).toBe(start + nanosPerMilli)
+  })
+
+  it('are found in a trace that goes on for months', async () => {
+    const count = 90 * 288
+    const first = start - 90n * nanosPerDay
+    await seeded.store.command(sql`
+      INSERT INTO spans (tenant, trace_id, span_ids, start_time, name, resource_id, service_name, ingested_at)
+      SELECT 'default', toFixedString(unhex('cccccccccccccccccccccccccccccccc'), 16),
+        toFixedString(concat(reinterpretAsFixedString(number + 1), unhex('0000000000000000')), 16),
+        fromUnixTimestamp64Nano(${sql.int64(first)} + number * 300000000000, 'UTC'), 'tick', 1, 'endless', now()
+      FROM numbers(${sql.uint64(count)}) SETTINGS max_partitions_per_insert_block = 100`)
+    const found = await walk(
+      { range: { fromNanos: first, toNanos: start }, filters: { service: 'endless' } },
+      { nextLimit: () => 20 },
+    )
+    expect(found).toMatchObject([{ startTimeUnixNano: first.toString(), spanCount: count }])
+  })
+
+  it('are let go once their trace was looked at', async () => {
+    const traceCount = 4
+    const spanCount = 12_000
+    const begin = start - 2n * nanosPerMinute
+    await seeded.store.command(sql`
+      INSERT INTO spans (tenant, trace_id, span_ids, start_time, name, resource_id, service_name, ingested_at)
+      SELECT 'default', toFixedString(concat(unhex('dddddddddddddddddddddddd'), reinterpretAsFixedString(toUInt32(number % ${sql.uint64(traceCount)}))), 16),
+        toFixedString(concat(reinterpretAsFixedString(number + 1), unhex('0000000000000000')), 16),
+        fromUnixTimestamp64Nano(${sql.int64(begin)} + number, 'UTC'), 'held', 1, 'held', now()
+      FROM numbers(${sql.uint64(traceCount * spanCount)})`)
+    setFlagsFromString('--expose-gc')
+    const collectGarbage: () => void = runInNewContext('gc')
+    const given: WeakRef<object>[] = []
+    let heldMax = 0
+    const store: Store = {
+      ...seeded.store,
+      query: async <Row>(statement: Sql, options?: QueryOptions): Promise<Row[]> => {
+        collectGarbage()
+        heldMax = Math.max(heldMax, given.filter((rows) => rows.deref() !== undefined).length)
+        const rows = await seeded.store.query<Row>(statement, options)
+        if (rows.length === spanCount) given.push(new WeakRef(rows[0] as object))
+        return rows
+      },
+    }
+    const found = await walk({ range, filters: { service: 'held' } }, { nextLimit: () => 20, store })
+    expect(found.map((trace) => trace.spanCount)).toEqual(Array.from({ length: traceCount }, () => spanCount))
+    expect(given).toHaveLength(traceCount)
+    expect(heldMax).toBeLessThan(traceCount / 2)
   })
 })

@@ -34,18 +34,28 @@ export const slotsToRead = (wanted: SlotsByKey): SlotsByKey => {
   return all.size <= sharedSlotsMax ? new Map([...wanted.keys()].map((key) => [key, all])) : wanted
 }
 
+/** The parser takes only so long a text. What one key has more slots than these is read from the first to the last of them. */
+const listedSlotsMax = 5000
+
 /** Numbers go as one literal, because that is quick to parse. */
 export const liesIn = (slotsByKey: SlotsByKey): Sql => {
   const distinct = new Set(slotsByKey.values())
   const [shared] = distinct
   if (distinct.size === 1 && shared !== undefined) {
-    const slots = [...shared].map((slot) => slot * slotSeconds)
-    return sql`${slotColumn} IN CAST(${list(slots)}, 'Array(DateTime(\\'UTC\\'))') AND ${traceKeyColumn} IN CAST(${list([...slotsByKey.keys()])}, 'Array(UInt32)')`
+    return sql`${isInSlots(shared)} AND ${traceKeyColumn} IN CAST(${list([...slotsByKey.keys()])}, 'Array(UInt32)')`
   }
   const pairs = [...slotsByKey].flatMap(([key, slots]) =>
     [...slots].map((slot) => `(${slot * slotSeconds},${key})`),
   )
   return sql`(${slotColumn}, ${traceKeyColumn}) IN CAST(${list(pairs)}, 'Array(Tuple(DateTime(\\'UTC\\'), UInt32))')`
+}
+
+const isInSlots = (slots: ReadonlySet<number>): Sql => {
+  if (slots.size <= listedSlotsMax)
+    return sql`${slotColumn} IN CAST(${list([...slots].map((slot) => slot * slotSeconds))}, 'Array(DateTime(\\'UTC\\'))')`
+  const ordered = [...slots].toSorted((a, b) => a - b)
+  const [first, last] = [ordered[0] ?? 0, ordered.at(-1) ?? 0]
+  return sql`${slotColumn} BETWEEN toDateTime(${sql.int64(first * slotSeconds)}, 'UTC') AND toDateTime(${sql.int64(last * slotSeconds)}, 'UTC')`
 }
 
 const list = (values: readonly (number | string)[]): Sql => sql.string(`[${values.join(',')}]`)
