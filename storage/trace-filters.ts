@@ -29,7 +29,9 @@ export const askOfSpans = async (
   if (operation !== undefined) conditions.push(sql`name = ${sql.string(operation)}`)
   if (kind !== undefined) conditions.push(sql`kind = ${sql.int64(kind)}`)
   if (minDurationNanos !== undefined) conditions.push(sql`duration_nanos >= ${sql.int64(minDurationNanos)}`)
-  if (maxDurationNanos !== undefined) conditions.push(sql`duration_nanos <= ${sql.int64(maxDurationNanos)}`)
+  // What is open has lasted longer than anybody knows.
+  if (maxDurationNanos !== undefined)
+    conditions.push(sql`duration_nanos <= ${sql.int64(maxDurationNanos)} AND NOT is_open`)
   if (filters.status === 'error') conditions.push(sql`status_code = 2`)
   if (filters.root === true) conditions.push(sql`substring(span_ids, 9, 8) = unhex('0000000000000000')`)
   const indexConditions: Sql[] = []

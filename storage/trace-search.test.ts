@@ -112,7 +112,7 @@ const meets = (span: ModelSpan, filters: SpanFilters): boolean => {
     (filters.status !== 'error' || span.status === 2) &&
     (filters.root !== true || span.parent === '') &&
     (minDurationNanos === undefined || span.duration >= minDurationNanos) &&
-    (maxDurationNanos === undefined || span.duration <= maxDurationNanos) &&
+    (maxDurationNanos === undefined || (!span.isOpen && span.duration <= maxDurationNanos)) &&
     attributes.every(
       ({ key, value }) => span.attributes[key] === value || (key === 'region' && resource.region === value),
     )
@@ -379,6 +379,7 @@ describe('a search, compared with looking at every row', () => {
       [{ service: 'cart' }, 150],
       [{ status: 'ok' }, 40],
       [{ attributes: [{ key: 'color', value: 'red' }] }, 61],
+      [{ maxDurationNanos: 100_000n }, 50],
     ] as const) {
       const range = { fromNanos: midnight - nanosPerDay, toNanos: midnight + nanosPerDay }
       const expected = sampleModel(searchModel(spans, 'default', { range, filters }), range, count)

@@ -51,6 +51,7 @@ export interface SpanFilters extends ServiceFilter {
   readonly operation?: string | undefined
   readonly kind?: number | undefined
   readonly minDurationNanos?: bigint | undefined
+  /** Spans that are open have no duration yet, and do not meet it. */
   readonly maxDurationNanos?: bigint | undefined
   /** `error`: a span that meets the other filters failed. `ok`: none of them did. */
   readonly status?: 'error' | 'ok' | undefined
