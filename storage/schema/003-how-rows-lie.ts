@@ -15,10 +15,11 @@ export const howRowsLie = (): Migration => ({
   name: '003-how-rows-lie.ts',
   steps: [
     statements('stop deriving from tables that are about to move', ...dropViews),
-    statements('remember which service a resource names', ...rememberServices),
-    moveRows({ table: 'spans', create: createSpans, columns: spanColumns, growth: 1.2 }),
-    moveRows({ table: 'log_records', create: createLogRecords, columns: logColumns, growth: 1.5 }),
-    ...pointTables.map(movePoints),
+    withServices(moveRows({ table: 'spans', create: createSpans, columns: spanColumns, growth: 1.2 })),
+    withServices(
+      moveRows({ table: 'log_records', create: createLogRecords, columns: logColumns, growth: 1.5 }),
+    ),
+    ...pointTables.map((table) => withServices(movePoints(table))),
     statements('forget which service a resource names', sql`DROP TABLE IF EXISTS resource_services_003`),
     moveRows({ table: 'resources', create: createResources, growth: 1.1 }),
     statements('create what is derived', ...createDerived),
@@ -58,7 +59,7 @@ const dropViews: Sql[] = [
   ].map((view) => own(`DROP VIEW IF EXISTS ${view}`)),
 ]
 
-/** A table of the engine Join, because rows are moved by statements that have one source. */
+/** Which service a resource names: a table of the engine Join, because rows are moved by statements that have one source. */
 const rememberServices: Sql[] = [
   sql`DROP TABLE IF EXISTS resource_services_003`,
   own(`CREATE TABLE resource_services_003
@@ -67,6 +68,16 @@ const rememberServices: Sql[] = [
   sql`INSERT INTO resource_services_003
     SELECT resource_id, service_name, service_namespace, environment, service_version FROM resources LIMIT 1 BY resource_id`,
 ]
+
+/** Remembers anew before each move: the engine Join does not sync what it keeps, which a loss of power may have taken. */
+const withServices = (move: MigrationStep): MigrationStep => ({
+  ...move,
+  run: async (context) => {
+    for (const statement of rememberServices) await context.store.command(statement)
+    await move.run(context)
+  },
+})
+
 const serviceOf = (column: string): Sql => own(`joinGet(resource_services_003, '${column}', resource_id)`)
 
 const scopeColumns = `
@@ -144,10 +155,14 @@ PRIMARY KEY (toStartOfFiveMinutes(start_time), tenant, reinterpretAsUInt32(subst
 ORDER BY (toStartOfFiveMinutes(start_time), tenant, reinterpretAsUInt32(substring(trace_id, 13, 4)), trace_id, start_time)`)}
 SETTINGS ${rowSettings}`
 
+/** As telemetry/sampling.ts reads it: the digits of the sub-key `th`, left-aligned in 56 bits. */
+const samplingThreshold = own(
+  `reinterpretAsUInt64(reverse(unhex(concat('00', rightPad(extract(trace_state, '(?:^|,)[[:space:]]*ot=(?:[^,=]*;)?th:([0-9a-f]{1,14})(?:[;=]|[[:space:]]*(?:,|$))'), 14, '0')))))`,
+)
+
 const spanColumns: Record<string, Sql> = {
   span_ids: sql`toFixedString(concat(span_id, parent_span_id), 16)`,
-  // No sender of the first version is known to have sampled by threshold: its rows count as sampled always.
-  sampling_threshold: sql`toUInt64(0)`,
+  sampling_threshold: samplingThreshold,
   service_name: serviceOf('service_name'),
   service_namespace: serviceOf('service_namespace'),
   environment: serviceOf('environment'),
