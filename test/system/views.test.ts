@@ -97,6 +97,26 @@ describe('what was sent over OTLP comes back from the views, every field of it',
   })
 })
 
+describe('the views show as the OpenTelemetry exporter', () => {
+  it('nothing for the ids of a link to no span, which SDKs send as zeros', async () => {
+    const { store } = pipeline
+    const ids = [new Uint8Array(16), new Uint8Array(0), new Uint8Array(16).fill(0xab)]
+    const link = (length: number) =>
+      sql.join(
+        ids.map((id) => sql.bytes(id.subarray(0, length))),
+        sql`, `,
+      )
+    await store.command(
+      sql`INSERT INTO spans (tenant, start_time, name, links.trace_id, links.span_id) VALUES ('links', now(), 'linking', [${link(16)}], [${link(8)}])`,
+    )
+    expect(
+      await store.query(
+        sql`SELECT Links.TraceId AS traces, Links.SpanId AS spans FROM otel_traces WHERE Tenant = 'links'`,
+      ),
+    ).toEqual([{ traces: ['', '', 'ab'.repeat(16)], spans: ['', '', 'ab'.repeat(8)] }])
+  })
+})
+
 describe('the views have the columns of the OpenTelemetry exporter', () => {
   /**
    * Ours name the time zone that the exporter's tables leave to the server, and compute `Start` and `End` where the
