@@ -28,7 +28,8 @@ const rollupSeconds = ({
 /**
  * Brings the TTL of every table to what the settings say. All rows of a day (UTC) expire together, once the last moment
  * of that day is over by the time they are kept, so that a day is there whole or not at all and parts are dropped
- * without being read; rollups by the hour lie by the month, and go when the month's last day does.
+ * without being read; rollups by the hour lie by the month, and go when the month's last day does. Resources and their
+ * sightings are few and not dropped by parts: what is over is left out when they are merged.
  *
  * A changed TTL is worked into the parts that exist by a mutation in the background. It reads and writes times only, and
  * parts that are over vanish with it; their files follow within ten minutes.

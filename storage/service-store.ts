@@ -13,7 +13,8 @@ import { type Sql, sql } from './sql.ts'
 /** What is known of services: who was seen, how many requests they answered, with what latency. */
 export interface ServiceStore {
   /**
-   * Every service that any signal showed inside the range, by name; at most 2000. Their finished spans and requests (those
+   * Every service of which a resource was seen by any signal before the range ended and at or after its start (in between
+   * it may have been silent), by name; at most 2000. Their finished spans and requests (those
    * of them that are SERVER or CONSUMER) come from the rollups and are of the time that `coverage` says.
    */
   listServices(

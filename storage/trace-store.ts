@@ -29,7 +29,8 @@ export interface TraceStore {
    * range is cut into at most 60 intervals of equal length, and every trace belongs to the one in which its first span
    * that meets all filters started. Of each interval come the `ceil(count / 60)` traces with the lowest keys, which are the
    * last four bytes of their ids, made at random by senders: the same data give the same traces, and neither failures
-   * nor long traces are preferred. `isComplete` is false where time ran out: then some traces were not looked at.
+   * nor long traces are preferred. `isComplete` is false where time ran out: then some traces were not looked at. An open row
+   * that meets the filters, where the finished one does not, takes a place: the trace is left out, and no other given for it.
    */
   sampleTraces(scope: ReadScope, sample: TraceSample): Promise<TraceSamplePage>
   /**
