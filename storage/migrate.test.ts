@@ -217,6 +217,36 @@ describe('a database with rows of First light', () => {
     ).toEqual([{ numbers: String(rows), rows: String(rows), last: String(rows - 1) }])
   })
 
+  it('has every row where merges may not be stopped and go on while rows are copied', async () => {
+    const store = await openEmpty()
+    const table = (name: Sql, order: string): Sql =>
+      sql`CREATE TABLE ${name} (a UInt64, b UInt64) ENGINE = ReplacingMergeTree ORDER BY ${sql.ownFile(order)}`
+    const first: Migration = { version: 1, name: '001', steps: [statements('table', table(sql`work`, 'a'))] }
+    await migrate(store, { migrations: [first] })
+    const rowsOfPart = 600_000
+    // Each too large for one statement with the other.
+    for (const start of [0, rowsOfPart])
+      await store.command(
+        sql`INSERT INTO work SELECT number, 0 FROM numbers(${sql.uint64(start)}, ${sql.uint64(rowsOfPart)})`,
+      )
+    let copies = 0
+    const merging: Store = {
+      ...store,
+      command: async (statement) => {
+        if (statement.text.includes('SYSTEM STOP MERGES'))
+          throw Object.assign(new Error('Not enough privileges'), { code: '497' })
+        if (statement.text.includes('INSERT INTO `work_staging') && ++copies === 2)
+          await store.command(sql`OPTIMIZE TABLE work_before_2 FINAL`)
+        await store.command(statement)
+      },
+    }
+    const steps = [moveRows({ table: 'work', create: (name) => table(name, '(a, b)') })]
+    await migrate(merging, { migrations: [first, { version: 2, name: '002', steps }] })
+    expect(await store.query(sql`SELECT uniqExact(a) AS numbers FROM work`)).toEqual([
+      { numbers: String(2 * rowsOfPart) },
+    ])
+  })
+
   it('is planned with the rows and bytes that would move', async () => {
     const store = await openCopy(firstLight)
     const [planned] = await planMigrations(store, { migrations })

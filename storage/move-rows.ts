@@ -174,7 +174,7 @@ const movePartitions = async (
   await store.command(sql`DROP TABLE ${staging} SYNC ${anySize}`)
 }
 
-/** Rows are read part by part, so parts had better stay. Where this is not allowed, the count of rows tells. */
+/** Rows are read part by part, so parts had better stay. Where this is not allowed, a copy under which they were merged is made again. */
 const stopMerges = async ({ store, logger }: MigrationContext, table: string): Promise<void> => {
   try {
     await store.command(sql`SYSTEM STOP MERGES ${sql.identifier(table)}`)
