@@ -1,15 +1,13 @@
 import { Unavailable } from '#runtime/errors.ts'
 import type { Encoding, PartialSuccess } from '#telemetry/otlp/export-response.ts'
-import { decodeExportRequestJson } from '#telemetry/otlp/json.ts'
-import type { ExportRequestBySignal, Signal } from '#telemetry/otlp/messages.ts'
-import { decodeExportRequest, encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
+import type { Signal } from '#telemetry/otlp/messages.ts'
 import type { QueueAppender } from '../queue/queue.ts'
+import { prepareAsItCame, prepareDecoded } from './prepare.ts'
 import type { ReceiverMetrics } from './receiver-metrics.ts'
-import { describeRejections, type Tally } from './rejections.ts'
-import { validateExport } from './validate.ts'
+import { describeRejections } from './rejections.ts'
 
-export interface ReceivedExport<S extends Signal = Signal> {
-  signal: S
+export interface ReceivedExport {
+  signal: Signal
   encoding: Encoding
   tenant: string
   bytes: Uint8Array
@@ -30,10 +28,10 @@ export const createReceive = (parts: {
   now: () => number
 }): Receive => {
   const { queue, metrics } = parts
-  return async (received) => {
-    const { signal, tenant } = received
+  return async ({ signal, encoding, tenant, bytes }) => {
     const retentionNanos = parts.retentionNanos[signal]
-    const { payload, mayRepeat, tally } = prepare(received, { nowMillis: parts.now(), retentionNanos })
+    const unprepared = { signal, encoding, bytes, nowMillis: parts.now(), retentionNanos }
+    const { payload, mayRepeat, tally } = prepareAsItCame(unprepared) ?? prepareDecoded(unprepared)
     for (const [reason, { count }] of tally.reasons) metrics.refused(signal, count, reason)
     if (payload !== undefined) {
       try {
@@ -48,27 +46,3 @@ export const createReceive = (parts: {
     return { rejected: BigInt(tally.rejected), errorMessage: describeRejections(signal, tally) }
   }
 }
-
-/** Synchronous and apart, so that the decoded request is garbage before anybody waits for the disk. */
-const prepare = <S extends Signal>(
-  received: ReceivedExport<S>,
-  options: { nowMillis: number; retentionNanos: bigint },
-): { payload: Uint8Array | undefined; mayRepeat: boolean; tally: Tally } => {
-  const { signal, encoding, bytes } = received
-  const decoded =
-    encoding === 'json' ? decodeExportRequestJson(signal, bytes) : decodeExportRequest(signal, bytes)
-  const { request, tally } = validateExport(signal, decoded, { ...options, requestBytes: bytes.length })
-  const mayRepeat = hasUntimedLogRecord(request)
-  if (tally.accepted === 0) return { payload: undefined, mayRepeat, tally }
-  const isAsItCame = encoding === 'protobuf' && request === decoded
-  return { payload: isAsItCame ? bytes : encodeExportRequest(signal, request), mayRepeat, tally }
-}
-
-/** Spans have ids and points have times; a log record may have neither, and then equal bytes may be two events. */
-const hasUntimedLogRecord = (request: ExportRequestBySignal[Signal]): boolean =>
-  'resourceLogs' in request &&
-  request.resourceLogs.some(({ scopeLogs }) =>
-    scopeLogs.some(({ logRecords }) =>
-      logRecords.some((record) => record.timeUnixNano === 0n && record.observedTimeUnixNano === 0n),
-    ),
-  )
