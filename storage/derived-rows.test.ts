@@ -96,6 +96,22 @@ describe('deriving again', () => {
     expect(await everythingDerived()).toEqual(before)
   })
 
+  it('rewrites each table once, however many hours the rows lie in', async () => {
+    const rewritten: string[] = []
+    const watched: Store = {
+      ...store,
+      command: async (statement) => {
+        const table = /^\s*DELETE FROM `?(\w+)/.exec(statement.text)?.[1]
+        if (table !== undefined) rewritten.push(table)
+        await store.command(statement)
+      },
+    }
+    await createDerivedRows(watched).deriveAgain(first)
+    expect(rewritten.toSorted()).toEqual(
+      derivedTables.filter((table) => table !== 'resource_sightings').toSorted(),
+    )
+  })
+
   it('leaves the rollups of an hour alone whose rows retention has taken', async () => {
     await insertSpans('otlp_spans/0@5ea1:20-29#1', 396, 404)
     const before = await everythingDerived()

@@ -71,43 +71,67 @@ export const createDerivedRows = (store: Store, logger: Logger = silentLogger): 
     await insertInto('span_search', select)
   }
 
-  const recountHours = async ({ day, rangePrefix }: RowChoice): Promise<void> => {
+  /** How many rows of each hour the choice has, in seconds since the epoch. */
+  const readHours = async ({ day, rangePrefix }: RowChoice): Promise<Map<number, number>> => {
     const hours = await store.query<{ hour: number; row_count: string }>(sql`
       SELECT toUnixTimestamp(toStartOfHour(start_time)) AS hour, toString(count()) AS row_count
       FROM spans WHERE ${ofRange('spans', day, rangePrefix)} GROUP BY hour ORDER BY hour`)
-    for (const { hour, row_count } of hours) await recountHour(hour, Number(row_count))
+    return new Map(hours.map(({ hour, row_count }) => [hour, Number(row_count)]))
   }
 
   /**
-   * Counts every bucket of an hour anew. Who else adds to the hour meanwhile (writers of other queue partitions) adds to the
-   * rows and to the rollups, in two moments: a count that fell between them shows as a difference, and is made again.
+   * Counts every bucket of these hours anew; of so many rows of each it is not known whether they are counted. Who else adds to
+   * an hour meanwhile (writers of other queue partitions) adds to the rows and to the rollups, in two moments: a count that
+   * fell between them shows as a difference, and is made again.
    */
-  const recountHour = async (hour: number, uncertainRows: number): Promise<void> => {
-    const inHour = sql`toStartOfHour(start_time) = toDateTime(${sql.int64(hour)}, 'UTC')`
-    for (let count = 1; count <= recountsMax; count++) {
+  const recountHours = async (uncertainRows: ReadonlyMap<number, number>): Promise<void> => {
+    let hours = await recountable(uncertainRows)
+    for (let count = 1; hours.length > 0; count++) {
+      if (count > recountsMax)
+        throw new Error(`the rollups of ${hours.map(nameOf).join(', ')} do not come to rest`)
+      await dropCounts(hours)
+      for (const hour of hours) {
+        const select = await selectOf('red_additions_from_spans', 'spans', isInHour(hour))
+        await insertInto('red_additions', select)
+      }
+      hours = await differing(hours)
+    }
+  }
+
+  const recountable = async (uncertainRows: ReadonlyMap<number, number>): Promise<number[]> => {
+    const hours: number[] = []
+    for (const [hour, rowCount] of uncertainRows) {
       const { rows, counted } = await compare(hour)
       // Retention has taken rows of this hour; what they came to is known by the rollups only.
-      if (count === 1 && counted > rows + uncertainRows) {
+      if (counted > rows + rowCount)
         logger.warn({ hour, rows, counted }, 'an hour that has lost rows to retention is not recounted')
-        return
-      }
-      for (const table of rollups)
-        await store.command(
-          sql`DELETE FROM ${sql.identifier(table)} WHERE time >= toDateTime(${sql.int64(hour)}, 'UTC') AND time < toDateTime(${sql.int64(hour + 3600)}, 'UTC')`,
-        )
-      const select = await selectOf('red_additions_from_spans', 'spans', inHour)
-      await insertInto('red_additions', select)
-      const after = await compare(hour)
-      if (after.rows === after.counted) return
+      else hours.push(hour)
     }
-    throw new Error(`the rollups of the hour ${new Date(hour * 1000).toISOString()} do not come to rest`)
+    return hours
+  }
+
+  /** All hours at once: the engine touches every part of a table, whatever is deleted from it. */
+  const dropCounts = async (hours: readonly number[]): Promise<void> => {
+    const starts = sql.join(hours.map(startOf), sql`, `)
+    const [first, last] = [Math.min(...hours), Math.max(...hours)]
+    const where = sql`time >= ${startOf(first)} AND time < ${startOf(last + 3600)} AND toStartOfHour(time) IN (${starts})`
+    for (const table of rollups) await store.command(sql`DELETE FROM ${sql.identifier(table)} WHERE ${where}`)
+  }
+
+  const differing = async (hours: readonly number[]): Promise<number[]> => {
+    const left: number[] = []
+    for (const hour of hours) {
+      const { rows, counted } = await compare(hour)
+      if (rows !== counted) left.push(hour)
+    }
+    return left
   }
 
   const compare = async (hour: number): Promise<{ rows: number; counted: number }> => {
     const [row] = await store.query<{ row_count: string; counted: string }>(
       sql`
-        SELECT toString((SELECT count() FROM spans WHERE NOT is_open AND toStartOfHour(start_time) = toDateTime(${sql.int64(hour)}, 'UTC'))) AS row_count,
-          toString((SELECT sum(span_count) FROM operation_red_1h WHERE time = toDateTime(${sql.int64(hour)}, 'UTC'))) AS counted`,
+        SELECT toString((SELECT count() FROM spans WHERE NOT is_open AND ${isInHour(hour)})) AS row_count,
+          toString((SELECT sum(span_count) FROM operation_red_1h WHERE time = ${startOf(hour)})) AS counted`,
       { maxExecutionSeconds: recountSeconds },
     )
     return { rows: Number(row?.row_count ?? 0), counted: Number(row?.counted ?? 0) }
@@ -118,10 +142,14 @@ export const createDerivedRows = (store: Store, logger: Logger = silentLogger): 
       await deriveSightings(rows)
       if (rows.table !== 'spans') return
       await deriveSearchRows(rows)
-      await recountHours(rows)
+      await recountHours(await readHours(rows))
     },
   }
 }
+
+const startOf = (hour: number): Sql => sql`toDateTime(${sql.int64(hour)}, 'UTC')`
+const isInHour = (hour: number): Sql => sql`toStartOfHour(start_time) = ${startOf(hour)}`
+const nameOf = (hour: number): string => new Date(hour * 1000).toISOString()
 
 const timeColumn = (table: string): Sql => sql.identifier(table === 'spans' ? 'start_time' : 'time')
 
