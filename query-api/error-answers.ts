@@ -3,12 +3,12 @@ import type { ErrorHandler } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { InvalidInput, NotFound, Unavailable } from '#runtime/errors.ts'
 import type { Logger } from '#runtime/logger.ts'
-import { QueryStopped } from '#storage/connection.ts'
+import { QueryStopped, QueryTooLarge } from '#storage/connection.ts'
 import type { AppEnv } from './app-env.ts'
 
 export interface ErrorAnswer {
   status: ContentfulStatusCode
-  code: 'invalid_parameter' | 'not_found' | 'unavailable' | 'internal'
+  code: 'invalid_parameter' | 'not_found' | 'unavailable' | 'too_large' | 'internal'
   message: string
   parameter?: string
   retryAfterSeconds?: number
@@ -37,6 +37,13 @@ export const answerTo = (error: Error): ErrorAnswer => {
       status: 504,
       code: 'unavailable',
       message: 'the store did not answer in time: ask for a shorter time range or add filters',
+    }
+  if (error instanceof QueryTooLarge)
+    return {
+      status: 422,
+      code: 'too_large',
+      message:
+        'the answer, or what it is made of, is too large: ask for fewer items or a shorter time range, or add filters',
     }
   return {
     status: 500,

@@ -165,7 +165,14 @@ export const logSchema = z
 const errorSchema = z
   .object({
     error: z.object({
-      code: z.enum(['invalid_parameter', 'not_found', 'unavailable', 'internal', 'unauthorized']),
+      code: z.enum([
+        'invalid_parameter',
+        'not_found',
+        'unavailable',
+        'too_large',
+        'internal',
+        'unauthorized',
+      ]),
       message: z.string(),
       parameter: z.string().optional(),
     }),
@@ -181,6 +188,7 @@ const jsonContent = <T extends z.ZodType>(description: string, schema: T) => ({
 export const answers = <T extends z.ZodType>(description: string, schema: T) => ({
   200: jsonContent(description, schema),
   400: jsonContent('a parameter is wrong; `parameter` names it', errorSchema),
+  422: jsonContent('the answer would be too large; narrow the question', errorSchema),
   503: jsonContent('the store cannot be reached; try again', errorSchema),
   504: jsonContent('the store took too long; narrow the question', errorSchema),
 })

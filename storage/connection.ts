@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { openChdb } from './engine/chdb.ts'
 import { openClickHouse } from './engine/clickhouse.ts'
-import { type Engine, NoAnswer, codeOf } from './engine/engine.ts'
+import { Unavailable, messageOf } from '#runtime/errors.ts'
+import { type Engine, NoAnswer, codeOf, statementBytesMax } from './engine/engine.ts'
 import { type SessionPool, createSessionPool } from './engine/session-pool.ts'
 import { type Sql, sql } from './sql.ts'
 
-export { codeOf }
+export { codeOf, statementBytesMax }
 
 /**
  * The store: chDB in this process or a ClickHouse server (26.2 or newer), behind one small interface. Every SQL text comes
@@ -19,9 +20,12 @@ export { codeOf }
  * an error a session is as good as before.
  *
  * **Errors.** What the engine refuses is thrown as its own error, with its message and a code that `codeOf` tells, also when it
- * fails after its first rows. `QueryStopped` says that nothing is wrong but the time. `Unavailable` is thrown by a store
- * that is closed, and where a server cannot be reached or does not answer; a statement that changes something may have
- * been done then.
+ * fails after its first rows. `QueryStopped` says that nothing is wrong but the time, `QueryTooLarge` nothing but the size.
+ * `Unavailable` is thrown by a store that is closed, where a server cannot be reached or does not answer, and where it has
+ * no memory left for anybody; a statement that changes something may have been done then.
+ *
+ * **Sizes.** A query has so much memory (`readMemoryBytesMax`; what sorts and groups goes to disk before that) and so many
+ * bytes of rows (`resultBytesMax`). A statement may be `statementBytesMax` long.
  */
 export interface Store {
   readonly kind: 'chdb' | 'clickhouse'
@@ -40,7 +44,7 @@ export interface Store {
    * - String and FixedString (with its zero bytes) as text. Bytes that are not UTF-8 come as U+FFFD: who needs them asks
    *   for `hex`.
    *
-   * @throws QueryStopped when it runs into its time limit, and when `signal` aborts, whenever that is: before, in line (at
+   * @throws QueryTooLarge when its rows, or what they are made of, exceed their bounds. @throws QueryStopped when it runs into its time limit, and when `signal` aborts, whenever that is: before, in line (at
    * once), while it runs, and while its last rows are on their way. A query that began is stopped in the engine first. A
    * signal that aborts once the rows were given does nothing.
    */
@@ -79,6 +83,8 @@ export interface Store {
 export interface QueryOptions {
   /** At most so long in the engine, default 30. Fractions count; where nothing is left, the query is not begun. */
   maxExecutionSeconds?: number
+  /** Bytes of all rows as columns hold them, before they become JSON; default `resultBytesMax`. */
+  resultBytesMax?: number
   signal?: AbortSignal
 }
 
@@ -90,6 +96,18 @@ export type StoreSettings = {
 export class QueryStopped extends Error {
   override readonly name = 'QueryStopped'
 }
+
+/** The query needs more memory, or has more bytes of rows, than one may have: asked in smaller parts, it will do. */
+export class QueryTooLarge extends Error {
+  override readonly name = 'QueryTooLarge'
+}
+
+/** Of one query; as many run side by side as there are sessions of reads. */
+export const readMemoryBytesMax = 1 << 30
+/** From here on sorting and grouping go on in files. */
+const spillBytesMin = readMemoryBytesMax / 2
+/** As text in this process they may be several times as many. */
+export const resultBytesMax = 256 << 20
 
 /** How many statements may run side by side. UV_THREADPOOL_SIZE has to exceed their sum, as chDB runs on libuv's threads. */
 export const sessionCounts = { reads: 4, writes: 3, control: 1 } as const
@@ -133,6 +151,13 @@ const rowSettings = [
   'output_format_json_named_tuples_as_objects = 1',
   'output_format_json_map_as_array_of_tuples = 0',
   `date_time_output_format = 'simple'`,
+].join(', ')
+
+const sizeSettings = [
+  `max_memory_usage = ${readMemoryBytesMax}`,
+  `max_bytes_before_external_group_by = ${spillBytesMin}`,
+  `max_bytes_before_external_sort = ${spillBytesMin}`,
+  `result_overflow_mode = 'throw'`,
 ].join(', ')
 
 /** The store is there and answers when this resolves. @throws Unavailable when it cannot be had now. */
@@ -184,14 +209,19 @@ const runQuery = async <Row>(
   pool: SessionPool,
   control: SessionPool,
   statement: Sql,
-  { maxExecutionSeconds = maxExecutionSecondsDefault, signal }: QueryOptions = {},
+  {
+    maxExecutionSeconds = maxExecutionSecondsDefault,
+    resultBytesMax: bytesMax = resultBytesMax,
+    signal,
+  }: QueryOptions = {},
 ): Promise<Row[]> => {
   if (signal?.aborted) throw cancelled()
   // To the engine, no limit is 0.
   if (!(maxExecutionSeconds > 0)) throw new QueryStopped('the query was not begun: no time was left for it')
   const seconds = Math.ceil(maxExecutionSeconds * 1000) / 1000
   const mark = newMark()
-  const text = `${mark} ${statement.text}\nFORMAT JSONEachRow SETTINGS ${rowSettings}, max_execution_time = ${seconds}`
+  const limits = `${sizeSettings}, max_result_bytes = ${bytesMax}, max_execution_time = ${seconds}`
+  const text = `${mark} ${statement.text}\nFORMAT JSONEachRow SETTINGS ${rowSettings}, ${limits}`
   try {
     const rows = await pool.use((session) => {
       // Cancelled at the moment in which its turn came.
@@ -204,7 +234,7 @@ const runQuery = async <Row>(
     if (signal?.aborted) throw cancelled(error)
     if (stoppedCodes.has(codeOf(error)))
       throw new QueryStopped(`the query was stopped: over ${seconds} s, or by an operator`, { cause: error })
-    throw error
+    throw tooLarge(error) ?? error
   }
 }
 
@@ -213,6 +243,23 @@ const cancelled = (cause?: unknown): QueryStopped =>
 
 /** TIMEOUT_EXCEEDED, QUERY_WAS_CANCELLED, and the client's own form of the latter. */
 const stoppedCodes = new Set(['159', '394', '734'])
+
+const memoryCode = '241'
+const resultCode = '396'
+
+/** What the engine says where a bound on sizes was met, in our words; undefined where it says something else. */
+const tooLarge = (error: unknown): Error | undefined => {
+  const code = codeOf(error)
+  if (code === resultCode)
+    return new QueryTooLarge('the query was stopped: its rows have too many bytes', { cause: error })
+  if (code !== memoryCode) return undefined
+  // What all statements of the server or of the user have together is not this one's to mend.
+  return /^\((?:total|for user)\)/i.test(messageOf(error))
+    ? new Unavailable('the store has no memory left for the query', { cause: error })
+    : new QueryTooLarge(`the query was stopped: over ${readMemoryBytesMax >> 20} MiB of memory`, {
+        cause: error,
+      })
+}
 
 /** Finds a running statement again: the embedded engine has no query id of ours. */
 const newMark = (): string => `/* ${crypto.randomUUID()} */`
@@ -244,8 +291,26 @@ const killedOnAbort = async <T>(
   }
 }
 
-const parseRows = <Row>(text: Buffer): Row[] => {
+/** Taken as text so much at a time: one text of all rows may be longer than a string can be. */
+const textBytesMax = 8 << 20
+const newline = 0x0a
+
+const parseRows = <Row>(bytes: Buffer): Row[] => {
   const rows: Row[] = []
-  for (const line of text.toString('utf8').split('\n')) if (line !== '') rows.push(JSON.parse(line) as Row)
+  for (let start = 0; start < bytes.length;) {
+    const end = endOfLines(bytes, start)
+    for (const line of bytes.toString('utf8', start, end).split('\n'))
+      if (line !== '') rows.push(JSON.parse(line) as Row)
+    start = end
+  }
   return rows
+}
+
+/** Behind the last line that ends within a piece, or behind the first where that is longer. */
+const endOfLines = (bytes: Buffer, start: number): number => {
+  if (bytes.length - start <= textBytesMax) return bytes.length
+  const last = bytes.lastIndexOf(newline, start + textBytesMax)
+  if (last >= start) return last + 1
+  const first = bytes.indexOf(newline, start + textBytesMax)
+  return first === -1 ? bytes.length : first + 1
 }

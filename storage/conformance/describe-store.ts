@@ -4,6 +4,7 @@ import { type Skip, createCases } from './cases.ts'
 import { closingCases } from './closing.ts'
 import { insertingCases } from './inserting.ts'
 import { sideBySideCases } from './side-by-side.ts'
+import { sizeCases } from './sizes.ts'
 import { stoppingCases } from './stopping.ts'
 import { valueCases } from './values.ts'
 
@@ -25,6 +26,7 @@ export const describeStore = (
       const store = (): Store => opened
       valueCases(store, testCase)
       stoppingCases(store, testCase)
+      sizeCases(store, testCase)
       sideBySideCases(store, testCase)
       insertingCases(store, testCase)
     })

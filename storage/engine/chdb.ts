@@ -7,7 +7,7 @@ import { type ClickHouseClient, type ClickHouseClientConfigOptions, createClient
 import { createChdbConnection } from 'chdb/connection'
 import { Unavailable, messageOf } from '#runtime/errors.ts'
 import { sql } from '../sql.ts'
-import type { Engine, Session } from './engine.ts'
+import { type Engine, type Session, statementBytesMax } from './engine.ts'
 
 /** The embedded engine on a folder, which only one process can have open. */
 export const openChdb = async (settings: { dataDir: string; database: string }): Promise<Engine> => {
@@ -44,7 +44,7 @@ const openSession = async (path: string, database: string, blocks: BlockFiles): 
     const name = sql.identifier(database).text
     await client.command({ query: `CREATE DATABASE IF NOT EXISTS ${name}` })
     await client.command({ query: `USE ${name}` })
-    await client.command({ query: `SET session_timezone = 'UTC'` })
+    await client.command({ query: `SET session_timezone = 'UTC', max_query_size = ${statementBytesMax}` })
   } catch (error) {
     await client.close()
     throw error

@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers'
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client'
 import { messageOf } from '#runtime/errors.ts'
 import { sql } from '../sql.ts'
-import { type Engine, NoAnswer, type Session, codeOf } from './engine.ts'
+import { type Engine, NoAnswer, type Session, codeOf, statementBytesMax } from './engine.ts'
 
 /** How long a server may take to create the database when it is opened. */
 const openSecondsMax = 30
@@ -37,6 +37,7 @@ const openSession = (url: string, database: string): Session => {
     log: { level: ClickHouseLogLevel.OFF },
     clickhouse_settings: {
       session_timezone: 'UTC',
+      max_query_size: String(statementBytesMax),
       // Without this an error after the first rows comes inside of an answer that began as a success.
       wait_end_of_query: 1,
     },

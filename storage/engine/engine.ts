@@ -1,5 +1,8 @@
 import { Unavailable } from '#runtime/errors.ts'
 
+/** Long texts to search for, and thousands of names and ids, go in one statement; the engine's own bound is 256 KiB. */
+export const statementBytesMax = 16 << 20
+
 /** What differs between chDB in this process and a ClickHouse server; what both owe is in connection.ts. */
 export interface Engine {
   readonly kind: 'chdb' | 'clickhouse'
