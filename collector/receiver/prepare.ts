@@ -2,8 +2,9 @@ import type { Encoding } from '#telemetry/otlp/export-response.ts'
 import { decodeExportRequestJson } from '#telemetry/otlp/json.ts'
 import type { ExportRequestBySignal, Signal } from '#telemetry/otlp/messages.ts'
 import { decodeExportRequest, encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
+import { createUnreadableItems } from '#telemetry/otlp/unreadable-items.ts'
 import { timeWindow } from './item-rules.ts'
-import { createTally, type Tally } from './rejections.ts'
+import { countRejection, createTally, type Tally } from './rejections.ts'
 import { skimExport } from './skim/skim-export.ts'
 import { validateExport } from './validate.ts'
 
@@ -33,15 +34,21 @@ export const prepareAsItCame = (unprepared: UnpreparedExport): PreparedExport | 
   return { payload: skimmed.items === 0 ? undefined : bytes, mayRepeat: skimmed.hasUntimedItem, tally }
 }
 
-/** @throws OtlpDecodeError when the bytes are no export request */
+/** @throws OtlpDecodeError when the bytes are no export request, or nothing in it can be read */
 export const prepareDecoded = <S extends Signal>(unprepared: UnpreparedExport<S>): PreparedExport => {
   const { signal, encoding, bytes } = unprepared
-  const decoded =
-    encoding === 'json' ? decodeExportRequestJson(signal, bytes) : decodeExportRequest(signal, bytes)
+  const unreadable = createUnreadableItems()
+  const decode = encoding === 'json' ? decodeExportRequestJson : decodeExportRequest
+  const decoded = decode(signal, bytes, unreadable)
   const { request, tally } = validateExport(signal, decoded, { ...unprepared, requestBytes: bytes.length })
+  const { count, firstError } = unreadable
+  if (firstError !== undefined) {
+    if (tally.accepted + tally.rejected === 0) throw firstError
+    countRejection(tally, 'unreadable_value', firstError.fault, count)
+  }
   const mayRepeat = hasUntimedLogRecord(request)
   if (tally.accepted === 0) return { payload: undefined, mayRepeat, tally }
-  const isAsItCame = encoding === 'protobuf' && request === decoded
+  const isAsItCame = encoding === 'protobuf' && request === decoded && count === 0
   return { payload: isAsItCame ? bytes : encodeExportRequest(signal, request), mayRepeat, tally }
 }
 

@@ -10,6 +10,7 @@ export type RejectionReason =
   | 'too_many_attributes'
   | 'bucket_counts_mismatch'
   | 'shared_attributes_too_large'
+  | 'unreadable_value'
 
 export const attributesPerItemMax = 1024
 
@@ -23,6 +24,7 @@ const explanations: Record<RejectionReason, string> = {
   bucket_counts_mismatch: 'the bucket counts do not match the bounds',
   shared_attributes_too_large:
     'the attributes of its scope or metric, kept with every item, are too large for so many items',
+  unreadable_value: 'a value, here or in its resource, scope or metric, cannot be read',
 }
 
 const itemNames: Record<Signal, string> = { traces: 'spans', logs: 'log records', metrics: 'data points' }
@@ -37,13 +39,12 @@ export interface Tally {
 
 export const createTally = (): Tally => ({ accepted: 0, rejected: 0, reasons: new Map() })
 
-/** @param example names the item to the client: a span's name, a metric's name */
-export const countRejection = (tally: Tally, reason: RejectionReason, example: string): void => {
-  tally.rejected++
+/** @param example names the item to the client, such as by a span's name, or says what is wrong with it */
+export const countRejection = (tally: Tally, reason: RejectionReason, example: string, count = 1): void => {
+  tally.rejected += count
   const entry = tally.reasons.get(reason)
-  if (entry === undefined)
-    tally.reasons.set(reason, { count: 1, example: example.slice(0, exampleLengthMax) })
-  else entry.count++
+  if (entry === undefined) tally.reasons.set(reason, { count, example: example.slice(0, exampleLengthMax) })
+  else entry.count += count
 }
 
 /** One sentence for the client; bounded, as there are few reasons and one short example of each. Empty when all were kept. */

@@ -69,7 +69,11 @@ export interface Descriptor<T extends object = object> {
   fields: readonly Field[]
   /** The names of the oneof's members; empty without a oneof. */
   oneofNames: readonly string[]
+  role: Role
 }
+
+/** An item is what partial success counts (a span, a log record, a data point), a container is what holds items. */
+export type Role = 'item' | 'container' | 'part'
 
 type FieldSpec<T> = readonly [
   number: number,
@@ -94,6 +98,7 @@ const link = (spec: readonly [number, string, ScalarKind | (() => Descriptor), P
 export const describeMessage = <T extends object>(
   create: () => T,
   specs: readonly FieldSpec<T>[],
+  role: Role = 'part',
 ): Descriptor<T> => {
   let fields: readonly Field[] | undefined
   return {
@@ -102,6 +107,7 @@ export const describeMessage = <T extends object>(
       return (fields ??= specs.map(link).toSorted((a, b) => a.number - b.number))
     },
     oneofNames: specs.filter((spec) => spec[3] === 'oneof').map((spec) => spec[1]),
+    role,
   }
 }
 
@@ -240,6 +246,7 @@ const span = describeMessage<Span>(
     [15, 'status', () => status],
     [16, 'flags', 'fixed32'],
   ],
+  'item',
 )
 
 const scopeSpans = describeMessage<ScopeSpans>(
@@ -249,6 +256,7 @@ const scopeSpans = describeMessage<ScopeSpans>(
     [2, 'spans', () => span, 'repeated'],
     [3, 'schemaUrl', 'string'],
   ],
+  'container',
 )
 
 const resourceSpans = describeMessage<ResourceSpans>(
@@ -258,6 +266,7 @@ const resourceSpans = describeMessage<ResourceSpans>(
     [2, 'scopeSpans', () => scopeSpans, 'repeated'],
     [3, 'schemaUrl', 'string'],
   ],
+  'container',
 )
 
 const logRecord = describeMessage<LogRecord>(
@@ -286,6 +295,7 @@ const logRecord = describeMessage<LogRecord>(
     [11, 'observedTimeUnixNano', 'fixed64'],
     [12, 'eventName', 'string'],
   ],
+  'item',
 )
 
 const scopeLogs = describeMessage<ScopeLogs>(
@@ -295,6 +305,7 @@ const scopeLogs = describeMessage<ScopeLogs>(
     [2, 'logRecords', () => logRecord, 'repeated'],
     [3, 'schemaUrl', 'string'],
   ],
+  'container',
 )
 
 const resourceLogs = describeMessage<ResourceLogs>(
@@ -304,6 +315,7 @@ const resourceLogs = describeMessage<ResourceLogs>(
     [2, 'scopeLogs', () => scopeLogs, 'repeated'],
     [3, 'schemaUrl', 'string'],
   ],
+  'container',
 )
 
 const exemplar = describeMessage<Exemplar>(
@@ -329,6 +341,7 @@ const numberDataPoint = describeMessage<NumberDataPoint>(
     [7, 'attributes', () => keyValue, 'repeated'],
     [8, 'flags', 'uint32'],
   ],
+  'item',
 )
 
 const histogramDataPoint = describeMessage<HistogramDataPoint>(
@@ -355,6 +368,7 @@ const histogramDataPoint = describeMessage<HistogramDataPoint>(
     [11, 'min', 'double', 'optional'],
     [12, 'max', 'double', 'optional'],
   ],
+  'item',
 )
 
 const exponentialBuckets = describeMessage<ExponentialBuckets>(
@@ -393,6 +407,7 @@ const exponentialHistogramDataPoint = describeMessage<ExponentialHistogramDataPo
     [13, 'max', 'double', 'optional'],
     [14, 'zeroThreshold', 'double'],
   ],
+  'item',
 )
 
 const quantileValue = describeMessage<SummaryDataPoint['quantileValues'][number]>(
@@ -422,11 +437,13 @@ const summaryDataPoint = describeMessage<SummaryDataPoint>(
     [7, 'attributes', () => keyValue, 'repeated'],
     [8, 'flags', 'uint32'],
   ],
+  'item',
 )
 
 const gauge = describeMessage<NonNullable<Metric['gauge']>>(
   () => ({ dataPoints: [] }),
   [[1, 'dataPoints', () => numberDataPoint, 'repeated']],
+  'container',
 )
 
 const sum = describeMessage<NonNullable<Metric['sum']>>(
@@ -436,6 +453,7 @@ const sum = describeMessage<NonNullable<Metric['sum']>>(
     [2, 'aggregationTemporality', 'enum'],
     [3, 'isMonotonic', 'bool'],
   ],
+  'container',
 )
 
 const histogram = describeMessage<NonNullable<Metric['histogram']>>(
@@ -444,6 +462,7 @@ const histogram = describeMessage<NonNullable<Metric['histogram']>>(
     [1, 'dataPoints', () => histogramDataPoint, 'repeated'],
     [2, 'aggregationTemporality', 'enum'],
   ],
+  'container',
 )
 
 const exponentialHistogram = describeMessage<NonNullable<Metric['exponentialHistogram']>>(
@@ -452,11 +471,13 @@ const exponentialHistogram = describeMessage<NonNullable<Metric['exponentialHist
     [1, 'dataPoints', () => exponentialHistogramDataPoint, 'repeated'],
     [2, 'aggregationTemporality', 'enum'],
   ],
+  'container',
 )
 
 const summary = describeMessage<NonNullable<Metric['summary']>>(
   () => ({ dataPoints: [] }),
   [[1, 'dataPoints', () => summaryDataPoint, 'repeated']],
+  'container',
 )
 
 const metric = describeMessage<Metric>(
@@ -472,6 +493,7 @@ const metric = describeMessage<Metric>(
     [11, 'summary', () => summary, 'oneof'],
     [12, 'metadata', () => keyValue, 'repeated'],
   ],
+  'container',
 )
 
 const scopeMetrics = describeMessage<ScopeMetrics>(
@@ -481,6 +503,7 @@ const scopeMetrics = describeMessage<ScopeMetrics>(
     [2, 'metrics', () => metric, 'repeated'],
     [3, 'schemaUrl', 'string'],
   ],
+  'container',
 )
 
 const resourceMetrics = describeMessage<ResourceMetrics>(
@@ -490,19 +513,23 @@ const resourceMetrics = describeMessage<ResourceMetrics>(
     [2, 'scopeMetrics', () => scopeMetrics, 'repeated'],
     [3, 'schemaUrl', 'string'],
   ],
+  'container',
 )
 
 export const exportRequestDescriptors: { [S in Signal]: Descriptor<ExportRequestBySignal[S]> } = {
   traces: describeMessage<ExportRequestBySignal['traces']>(
     () => ({ resourceSpans: [] }),
     [[1, 'resourceSpans', () => resourceSpans, 'repeated']],
+    'container',
   ),
   logs: describeMessage<ExportRequestBySignal['logs']>(
     () => ({ resourceLogs: [] }),
     [[1, 'resourceLogs', () => resourceLogs, 'repeated']],
+    'container',
   ),
   metrics: describeMessage<ExportRequestBySignal['metrics']>(
     () => ({ resourceMetrics: [] }),
     [[1, 'resourceMetrics', () => resourceMetrics, 'repeated']],
+    'container',
   ),
 }

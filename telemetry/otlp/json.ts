@@ -1,23 +1,27 @@
 /* oxlint-disable typescript/no-unsafe-type-assertion -- the descriptors know the types that a loop over them cannot */
 /** OTLP export requests as JSON text. */
-import { OtlpDecodeError } from './decode-error.ts'
+import { OtlpDecodeError, UnreadableValue } from './decode-error.ts'
 import { type Descriptor, exportRequestDescriptors, type Field } from './descriptors.ts'
 import { quoteLongIntegers } from './json-integers.ts'
 import { JsonFault, jsonScalars } from './json-scalars.ts'
 import type { ExportRequestBySignal, Signal } from './messages.ts'
 import { messageDepthMax, messagesPerRequestMax } from './protobuf.ts'
+import { leaveOutContainer, leaveOutItem, noteUnreadable, type UnreadableItems } from './unreadable-items.ts'
 import { scalarCodecs } from './wire-scalars.ts'
 
 /**
  * Keys are lowerCamelCase, unknown keys are ignored, null means the default, 64-bit integers are exact in either form.
+ * With `unreadable`, items with values of the wrong type, or beyond its range, are left out and counted there.
  *
  * @throws OtlpDecodeError for text that is no JSON, and for values of the wrong type, naming their path
  */
 export const decodeExportRequestJson = <S extends Signal>(
   signal: S,
   json: string | Uint8Array,
+  unreadable?: UnreadableItems,
 ): ExportRequestBySignal[S] => {
-  const reader: JsonReader = { subject: `${signal} from ${json.length} ${unitOf(json)} of JSON`, path: [] }
+  const subject = `${signal} from ${json.length} ${unitOf(json)} of JSON`
+  const reader: JsonReader = { subject, path: [], unreadable }
   const text = typeof json === 'string' ? json : textOf(json)
   if (countMessages(text) > messagesPerRequestMax) {
     throw new OtlpDecodeError(
@@ -43,6 +47,7 @@ interface JsonReader {
   subject: string
   /** Where in the request the value being read lies; told when it is wrong. */
   path: (string | number)[]
+  unreadable: UnreadableItems | undefined
 }
 
 const unitOf = (json: string | Uint8Array): string => (typeof json === 'string' ? 'characters' : 'bytes')
@@ -74,13 +79,15 @@ const parseText = (reader: JsonReader, text: string): unknown => {
 }
 
 const fail = (reader: JsonReader, fault: string): never => {
+  throw new UnreadableValue(placed(reader, fault), fault)
+}
+
+const placed = (reader: JsonReader, fault: string): string => {
   const path = reader.path.reduce<string>((text, part) => {
     if (typeof part === 'number') return `${text}[${part}]`
     return text === '' ? part : `${text}.${part}`
   }, '')
-  throw new OtlpDecodeError(
-    `cannot decode ${reader.subject}: ${path === '' ? 'the request' : path}: ${fault}`,
-  )
+  return `cannot decode ${reader.subject}: ${path === '' ? 'the request' : path}: ${fault}`
 }
 
 const fieldsByName = new Map<Descriptor, Map<string, Field>>()
@@ -110,14 +117,16 @@ const readMessage = (reader: JsonReader, descriptor: Descriptor, json: unknown, 
       memberName = key
     }
     reader.path.push(key)
-    message[key] =
-      field.presence === 'repeated'
-        ? readList(reader, field, value, depth)
-        : readValue(reader, field, value, depth)
+    if (reader.unreadable !== undefined && descriptor.role === 'container')
+      readFieldOrGiveUp(reader, { unreadable: reader.unreadable, container: message, field, value, depth })
+    else message[key] = readField(reader, field, value, depth)
     reader.path.pop()
   }
   return message
 }
+
+const readField = (reader: JsonReader, field: Field, json: unknown, depth: number): unknown =>
+  field.presence === 'repeated' ? readList(reader, field, json, depth) : readValue(reader, field, json, depth)
 
 const readList = (reader: JsonReader, field: Field, json: unknown, depth: number): unknown[] => {
   if (!Array.isArray(json)) return fail(reader, 'expected an array')
@@ -127,6 +136,54 @@ const readList = (reader: JsonReader, field: Field, json: unknown, depth: number
     reader.path.pop()
     return item
   })
+}
+
+/** What cannot be read of a container's own fields costs the container. Without the list itself nothing can be counted. */
+const readFieldOrGiveUp = (
+  reader: JsonReader,
+  of: { unreadable: UnreadableItems; container: Message; field: Field; value: unknown; depth: number },
+): void => {
+  const { unreadable, container, field, value, depth } = of
+  const { message } = field
+  if (message !== undefined && message.role !== 'part' && field.presence === 'repeated') {
+    if (!Array.isArray(value)) throw new OtlpDecodeError(placed(reader, 'expected an array'))
+    container[field.name] = readItems(reader, { unreadable, descriptor: message, values: value, depth })
+    return
+  }
+  const { length } = reader.path
+  try {
+    const member = readField(reader, field, value, depth)
+    container[field.name] = member
+    if (unreadable.containers.delete(member as object)) unreadable.containers.add(container)
+  } catch (error) {
+    noteUnreadable(unreadable, error)
+    unreadable.containers.add(container)
+    reader.path.length = length
+  }
+}
+
+/** The elements of a list of items or containers, without those that cannot be read. */
+const readItems = (
+  reader: JsonReader,
+  of: { unreadable: UnreadableItems; descriptor: Descriptor; values: unknown[]; depth: number },
+): object[] => {
+  const { unreadable, descriptor, values, depth } = of
+  const kept: object[] = []
+  for (const [index, value] of values.entries()) {
+    reader.path.push(index)
+    const { length } = reader.path
+    try {
+      const element = readMessage(reader, descriptor, value, depth + 1)
+      if (unreadable.containers.delete(element)) leaveOutContainer(unreadable, descriptor, element)
+      else kept.push(element)
+    } catch (error) {
+      if (descriptor.role === 'container') throw error
+      leaveOutItem(unreadable, error)
+      reader.path.length = length
+    }
+    reader.path.pop()
+  }
+  return kept
 }
 
 const readValue = (reader: JsonReader, field: Field, json: unknown, depth: number): unknown => {

@@ -1,7 +1,9 @@
 /* oxlint-disable typescript/no-unsafe-type-assertion -- the descriptors know the types that a loop over them cannot */
 /** OTLP export requests as protobuf bytes. */
+import { UnreadableValue } from './decode-error.ts'
 import { type Descriptor, exportRequestDescriptors, type Field } from './descriptors.ts'
 import type { ExportRequestBySignal, Signal } from './messages.ts'
+import { leaveOutContainer, leaveOutItem, noteUnreadable, type UnreadableItems } from './unreadable-items.ts'
 import {
   createWireReader,
   failAt,
@@ -29,7 +31,8 @@ export const messagesPerRequestMax = 6_000_000
 /**
  * Every field comes back set, to its default where the wire says nothing. Bytes are views of `bytes`. Unknown fields
  * and fields of another wire type are skipped, repeated occurrences of a singular message are merged, the last scalar
- * and the last oneof member win, and invalid UTF-8 becomes U+FFFD.
+ * and the last oneof member win, and invalid UTF-8 becomes U+FFFD. With `unreadable`, items with messages nested too deep are
+ * left out and counted there.
  *
  * @throws OtlpDecodeError for truncated or malformed bytes, messages nested deeper than `messageDepthMax`, and more
  * than `messagesPerRequestMax` messages
@@ -37,7 +40,8 @@ export const messagesPerRequestMax = 6_000_000
 export const decodeExportRequest = <S extends Signal>(
   signal: S,
   bytes: Uint8Array,
-): ExportRequestBySignal[S] => decodeMessage(exportRequestDescriptors[signal], bytes, signal)
+  unreadable?: UnreadableItems,
+): ExportRequestBySignal[S] => decodeMessage(exportRequestDescriptors[signal], bytes, signal, unreadable)
 
 /** Fields at their default are left out, fields are written in order of their numbers. */
 export const encodeExportRequest = <S extends Signal>(
@@ -50,10 +54,12 @@ export const decodeMessage = <T extends object>(
   descriptor: Descriptor<T>,
   bytes: Uint8Array,
   subject: string,
+  unreadable?: UnreadableItems,
 ): T => {
   const reader = createWireReader(bytes, { subject, messagesMax: messagesPerRequestMax })
   const message = descriptor.create()
-  readMessage(reader, { message, plan: planOf(descriptor), end: bytes.length, depth: 1, isFresh: true })
+  const plan = planOf(descriptor)
+  readMessage(reader, { message, plan, end: bytes.length, depth: 1, isFresh: true, unreadable })
   return message
 }
 
@@ -67,6 +73,8 @@ type Message = Record<string, unknown>
 
 /** A descriptor made ready for the two loops: fields found by number, codecs by reference. */
 interface Plan {
+  descriptor: Descriptor
+  isContainer: boolean
   create: () => object
   fieldsByNumber: readonly (FieldPlan | undefined)[]
   fields: readonly FieldPlan[]
@@ -91,7 +99,9 @@ const planOf = (descriptor: Descriptor): Plan => {
   if (known !== undefined) return known
   const fields: FieldPlan[] = []
   const fieldsByNumber: (FieldPlan | undefined)[] = []
-  const plan: Plan = { create: descriptor.create, fieldsByNumber, fields, oneofNames: descriptor.oneofNames }
+  const { create, oneofNames, role } = descriptor
+  const isContainer = role === 'container'
+  const plan: Plan = { descriptor, isContainer, create, fieldsByNumber, fields, oneofNames }
   // Known before its fields are planned, because messages contain each other.
   plans.set(descriptor, plan)
   for (const field of descriptor.fields) {
@@ -126,6 +136,7 @@ interface Scope {
   depth: number
   /** False where a further occurrence is merged into a message that may hold a oneof member already. */
   isFresh: boolean
+  unreadable: UnreadableItems | undefined
 }
 
 const readMessage = (reader: WireReader, scope: Scope): void => {
@@ -133,7 +144,7 @@ const readMessage = (reader: WireReader, scope: Scope): void => {
   const message = scope.message as Message
   const { fieldsByNumber } = plan
   let memberName = ''
-  if (depth > messageDepthMax) failAt(reader, `messages nested deeper than ${messageDepthMax}`)
+  if (depth > messageDepthMax) failTooDeep(reader)
   if (--reader.messagesLeft < 0) failAt(reader, `more than ${messagesPerRequestMax} messages`)
   while (reader.position < end) {
     const tag = readTag(reader)
@@ -169,7 +180,47 @@ const readField = (reader: WireReader, scope: Scope, field: FieldPlan): void => 
   const child = merged ?? plan.create()
   if (field.isRepeated) (message[field.name] as unknown[]).push(child)
   else message[field.name] = child
-  readMessage(reader, { message: child, plan, end, depth, isFresh: merged === undefined })
+  const { unreadable } = scope
+  const childScope = { message: child, plan, end, depth, isFresh: merged === undefined, unreadable }
+  if (unreadable !== undefined && scope.plan.isContainer)
+    readOrLeaveOut(reader, { unreadable, scope, childScope, field })
+  else readMessage(reader, childScope)
+}
+
+/** What cannot be read of a container's own fields costs the container. */
+const readOrLeaveOut = (
+  reader: WireReader,
+  of: { unreadable: UnreadableItems; scope: Scope; childScope: Scope; field: FieldPlan },
+): void => {
+  const { unreadable, scope, childScope, field } = of
+  const { descriptor } = childScope.plan
+  const child = childScope.message
+  const siblings = (scope.message as Message)[field.name] as unknown[]
+  try {
+    readMessage(reader, childScope)
+    if (!unreadable.containers.delete(child)) return
+    if (field.isRepeated) {
+      leaveOutContainer(unreadable, descriptor, child)
+      siblings.pop()
+    } else unreadable.containers.add(scope.message)
+  } catch (error) {
+    if (descriptor.role === 'item') {
+      leaveOutItem(unreadable, error)
+      siblings.pop()
+    } else {
+      noteUnreadable(unreadable, error)
+      unreadable.containers.add(scope.message)
+    }
+    reader.position = childScope.end
+  }
+}
+
+const failTooDeep = (reader: WireReader): never => {
+  const fault = `messages nested deeper than ${messageDepthMax}`
+  throw new UnreadableValue(
+    `cannot decode ${reader.subject} from ${reader.bytes.length} bytes: ${fault} at byte ${reader.position}`,
+    fault,
+  )
 }
 
 const readPacked = (reader: WireReader, message: Message, field: FieldPlan, end: number): void => {

@@ -209,6 +209,56 @@ describe('bounds', () => {
     expect(expectEqualVerdict('traces', spanWith(changes), options)).toBe(isPlain)
   })
 
+  const varint = (value: number): number[] =>
+    value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)]
+  const field = (number: number, content: number[]): number[] => [
+    ...varint((number << 3) | 2),
+    ...varint(content.length),
+    ...content,
+  ]
+  const attributeOf = (value: number[]): number[] => [...field(1, [0x6b]), ...field(2, value)]
+  /** Of a scope, so that the attribute is the fifth message inside another. */
+  const scopeAttribute = (value: number[]): number[] =>
+    field(1, field(2, field(1, field(3, attributeOf(value)))))
+  /** A value inside as many maps, three messages each. */
+  const inMaps = (count: number, value: number[]): number[] =>
+    count === 0 ? value : inMaps(count - 1, field(6, field(1, attributeOf(value))))
+  const inArrays = (count: number, value: number[]): number[] =>
+    count === 0 ? value : inArrays(count - 1, field(5, field(1, value)))
+  const histogramPoint = (packed: number[]): number[] =>
+    field(1, field(2, field(2, field(9, field(1, packed)))))
+
+  it.each<[string, Signal, number[], boolean]>([
+    [
+      'a number of ten bytes',
+      'traces',
+      scopeAttribute([0x18, ...Array.from({ length: 9 }, () => 0x80), 0]),
+      true,
+    ],
+    [
+      'a number of eleven',
+      'traces',
+      scopeAttribute([0x18, ...Array.from({ length: 10 }, () => 0x80), 0]),
+      false,
+    ],
+    ['an attribute at the greatest depth', 'traces', scopeAttribute(inMaps(31, [0x10, 1])), true],
+    ['an attribute one deeper', 'traces', scopeAttribute(inMaps(31, inArrays(1, [0x10, 1]))), false],
+    ['an attribute two deeper', 'traces', scopeAttribute(inMaps(32, [0x10, 1])), false],
+    [
+      'an empty array at the greatest depth',
+      'traces',
+      scopeAttribute(inMaps(1, inArrays(45, field(5, [])))),
+      true,
+    ],
+    ['an empty array one deeper', 'traces', scopeAttribute(inArrays(47, field(5, []))), false],
+    ['bucket counts cut off', 'metrics', histogramPoint(field(6, [1, 2, 3, 4, 5, 6, 7, 8, 9])), false],
+    ['bounds cut off', 'metrics', histogramPoint(field(7, [1, 2, 3, 4])), false],
+    ['a value that is no varint at its end', 'traces', scopeAttribute([0x10, 0x80]), false],
+    ['a text longer than its value', 'traces', scopeAttribute([0x0a, 3, 0x61]), false],
+  ])('%s', (_name, signal, bytes, isPlain) => {
+    expect(expectEqualVerdict(signal, new Uint8Array(bytes))).toBe(isPlain)
+  })
+
   it('counts messages as the decoder does', () => {
     const resources = (count: number): Uint8Array => {
       const bytes = new Uint8Array(count * 2)
