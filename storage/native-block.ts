@@ -83,20 +83,40 @@ class ByteSink {
     this.raw(value)
   }
 
+  /** Writes what was written since `start` so many times more. */
+  repeatSince(start: number, times: number): void {
+    const count = this.#length - start
+    const total = count * times
+    this.#reserve(total)
+    // Each turn copies all that is there, so the turns are few.
+    for (let done = 0; done < total;) {
+      const next = Math.min(total - done, count + done)
+      this.#bytes.copyWithin(this.#length, start, start + next)
+      this.#length += next
+      done += next
+    }
+  }
+
   /** What was written, still owned by this sink. */
   view(): Buffer {
     return this.#bytes.subarray(0, this.#length)
   }
 }
 
-/** A column under construction. `T` is what one row holds. */
-export interface Column<T> {
+/** A column of a block, however its rows came together. */
+export interface BlockColumn {
   readonly type: string
   readonly rowCount: number
-  push(value: T): void
   /** What precedes the data of a whole column, nested columns included (dictionary versions). */
-  writePrefix(sink: ByteSink): void
-  writeData(sink: ByteSink): void
+  prefix(): readonly Uint8Array[]
+  data(): readonly Uint8Array[]
+}
+
+/** A column under construction. `T` is what one row holds. */
+export interface Column<T> extends BlockColumn {
+  push(value: T): void
+  /** The same value in `count` rows. */
+  pushTimes(value: T, count: number): void
 }
 
 type Put<T> = (sink: ByteSink, value: T) => void
@@ -117,10 +137,20 @@ class PlainColumn<T> implements Column<T> {
     this.rowCount += 1
   }
 
-  writePrefix(): void {}
+  pushTimes(value: T, count: number): void {
+    if (count === 0) return
+    const start = this.#sink.length
+    this.#put(this.#sink, value)
+    this.#sink.repeatSince(start, count - 1)
+    this.rowCount += count
+  }
 
-  writeData(sink: ByteSink): void {
-    sink.raw(this.#sink.view())
+  prefix(): Uint8Array[] {
+    return []
+  }
+
+  data(): Uint8Array[] {
+    return [this.#sink.view()]
   }
 }
 
@@ -131,42 +161,81 @@ const needsUpdateDictionary = 1n << 10n
 
 class LowCardinalityColumn implements Column<string> {
   readonly type = 'LowCardinality(String)'
+  rowCount = 0
   readonly #keyByText = new Map<string, number>()
   readonly #keys = new ByteSink()
-  readonly #indexes: number[] = []
-
-  get rowCount(): number {
-    return this.#indexes.length
-  }
+  /** Runs of rows with one key: telemetry repeats itself. */
+  readonly #runKeys: number[] = []
+  readonly #runRowCounts: number[] = []
 
   push(value: string): void {
+    this.pushTimes(value, 1)
+  }
+
+  pushTimes(value: string, count: number): void {
+    if (count === 0) return
     let key = this.#keyByText.get(value)
     if (key === undefined) {
       key = this.#keyByText.size
       this.#keyByText.set(value, key)
       this.#keys.text(value)
     }
-    this.#indexes.push(key)
-  }
-
-  writePrefix(sink: ByteSink): void {
-    sink.uint64(lowCardinalityVersion)
-  }
-
-  writeData(sink: ByteSink): void {
-    if (this.#indexes.length === 0) return
-    const keyCount = this.#keyByText.size
-    const width = keyCount <= 0x100 ? 0 : keyCount <= 0x10000 ? 1 : 2
-    sink.uint64(BigInt(width) | hasAdditionalKeys | needsUpdateDictionary)
-    sink.uint64(BigInt(keyCount))
-    sink.raw(this.#keys.view())
-    sink.uint64(BigInt(this.#indexes.length))
-    for (const index of this.#indexes) {
-      if (width === 0) sink.uint8(index)
-      else if (width === 1) sink.uint16(index)
-      else sink.uint32(index)
+    const last = this.#runKeys.length - 1
+    if (this.#runKeys[last] === key) this.#runRowCounts[last] = (this.#runRowCounts[last] ?? 0) + count
+    else {
+      this.#runKeys.push(key)
+      this.#runRowCounts.push(count)
     }
+    this.rowCount += count
   }
+
+  prefix(): Uint8Array[] {
+    return [lowCardinality.prefix]
+  }
+
+  data(): Uint8Array[] {
+    const keyCount = this.#keyByText.size
+    const indexes = lowCardinality.indexes(keyCount, this.rowCount)
+    let row = 0
+    for (const [run, key] of this.#runKeys.entries()) {
+      const end = row + (this.#runRowCounts[run] ?? 0)
+      indexes.fill(key, row, end)
+      row = end
+    }
+    return lowCardinality.data(keyCount, [this.#keys.view()], indexes)
+  }
+}
+
+type KeyIndexes = Uint8Array | Uint16Array | Uint32Array
+
+const uint64Bytes = (value: bigint): Uint8Array => {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64LE(value)
+  return bytes
+}
+
+/** How a LowCardinality column lies in a block: its dictionary, and for each row the key of its text. */
+export const lowCardinality = {
+  prefix: uint64Bytes(lowCardinalityVersion),
+  /** As narrow as the keys allow. */
+  indexes: (keyCount: number, rowCount: number): KeyIndexes =>
+    keyCount <= 0x100
+      ? new Uint8Array(rowCount)
+      : keyCount <= 0x10000
+        ? new Uint16Array(rowCount)
+        : new Uint32Array(rowCount),
+  /** `keys` are Strings, in the order of their keys. A column without rows has no data. */
+  data: (keyCount: number, keys: readonly Uint8Array[], indexes: KeyIndexes): Uint8Array[] => {
+    if (indexes.length === 0) return []
+    const widthCode = Math.log2(indexes.BYTES_PER_ELEMENT)
+    return [
+      uint64Bytes(BigInt(widthCode) | hasAdditionalKeys | needsUpdateDictionary),
+      uint64Bytes(BigInt(keyCount)),
+      ...keys,
+      uint64Bytes(BigInt(indexes.length)),
+      new Uint8Array(indexes.buffer, indexes.byteOffset, indexes.byteLength),
+    ]
+  },
 }
 
 class ArrayColumn<T> implements Column<readonly T[]> {
@@ -186,13 +255,16 @@ class ArrayColumn<T> implements Column<readonly T[]> {
     this.rowCount += 1
   }
 
-  writePrefix(sink: ByteSink): void {
-    this.#items.writePrefix(sink)
+  pushTimes(values: readonly T[], count: number): void {
+    for (let row = 0; row < count; row++) this.push(values)
   }
 
-  writeData(sink: ByteSink): void {
-    sink.raw(this.#offsets.view())
-    this.#items.writeData(sink)
+  prefix(): readonly Uint8Array[] {
+    return this.#items.prefix()
+  }
+
+  data(): Uint8Array[] {
+    return [this.#offsets.view(), ...this.#items.data()]
   }
 }
 
@@ -215,15 +287,22 @@ class MapColumn implements Column<TextMap> {
     this.rowCount += 1
   }
 
-  writePrefix(sink: ByteSink): void {
-    this.#keys.writePrefix(sink)
-    this.#values.writePrefix(sink)
+  pushTimes(entries: TextMap, count: number): void {
+    if (entries.length > 0 || count === 0) for (let row = 0; row < count; row++) this.push(entries)
+    else {
+      const start = this.#offsets.length
+      this.push(entries)
+      this.#offsets.repeatSince(start, count - 1)
+      this.rowCount += count - 1
+    }
   }
 
-  writeData(sink: ByteSink): void {
-    sink.raw(this.#offsets.view())
-    this.#keys.writeData(sink)
-    this.#values.writeData(sink)
+  prefix(): readonly Uint8Array[] {
+    return this.#keys.prefix()
+  }
+
+  data(): Uint8Array[] {
+    return [this.#offsets.view(), ...this.#keys.data(), ...this.#values.data()]
   }
 }
 
@@ -248,13 +327,16 @@ class NullableColumn<T> implements Column<T | undefined> {
     this.#values.push(value ?? this.#absent)
   }
 
-  writePrefix(sink: ByteSink): void {
-    this.#values.writePrefix(sink)
+  pushTimes(value: T | undefined, count: number): void {
+    for (let row = 0; row < count; row++) this.push(value)
   }
 
-  writeData(sink: ByteSink): void {
-    sink.raw(this.#nulls.view())
-    this.#values.writeData(sink)
+  prefix(): readonly Uint8Array[] {
+    return this.#values.prefix()
+  }
+
+  data(): Uint8Array[] {
+    return [this.#nulls.view(), ...this.#values.data()]
   }
 }
 
@@ -314,27 +396,32 @@ export const column = {
 /** A LowCardinality column of `rowCount` equal values. */
 export const constantColumn = (value: string, rowCount: number): Column<string> => {
   const values = column.lowCardinality()
-  for (let row = 0; row < rowCount; row++) values.push(value)
+  values.pushTimes(value, rowCount)
   return values
 }
 
 /** The columns of one block, by name, in the order of insertion. */
-export type Columns = Readonly<Record<string, Column<never>>>
+export type Columns = Readonly<Record<string, BlockColumn>>
 
 /** One Native block with all rows pushed so far. @throws Error when the columns have different numbers of rows. */
-export const encodeBlock = (columns: Columns): Buffer => {
+export const encodeBlock = (columns: Columns): Buffer => Buffer.concat(blockParts(columns))
+
+/** The same in parts, without copying what the columns hold. */
+export const blockParts = (columns: Columns): Uint8Array[] => {
   const entries = Object.entries(columns)
   const rowCount = entries[0]?.[1].rowCount ?? 0
-  const sink = new ByteSink()
-  sink.varint(entries.length)
-  sink.varint(rowCount)
+  const head = new ByteSink()
+  head.varint(entries.length)
+  head.varint(rowCount)
+  const parts: Uint8Array[] = [head.view()]
   for (const [name, values] of entries) {
     if (values.rowCount !== rowCount)
       throw new Error(`column ${name} has ${values.rowCount} rows, the block has ${rowCount}`)
-    sink.text(name)
-    sink.text(values.type)
-    values.writePrefix(sink)
-    values.writeData(sink)
+    const heading = new ByteSink()
+    heading.text(name)
+    heading.text(values.type)
+    parts.push(heading.view(), ...values.prefix())
+    for (const part of values.data()) parts.push(part)
   }
-  return sink.view()
+  return parts
 }

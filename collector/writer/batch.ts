@@ -1,4 +1,4 @@
-import type { Columns } from '#storage/native-block.ts'
+import type { Column } from '#storage/native-block.ts'
 import { type TableRow, physicalTables } from '#storage/physical-tables.ts'
 import type { RangeBlock, RangeTable } from '#storage/range-store.ts'
 import type { InstrumentationScope, Resource } from '#telemetry/otlp/messages.ts'
@@ -19,9 +19,9 @@ const nanosPerDay = 86_400_000_000_000n
 
 export const createBatch = (): Batch => {
   const resources = new Map<bigint, ResourceRow>()
-  const blocks = new Map<string, RangeBlock>()
+  const blocks = new Map<string, RangeBlock & { columns: Record<string, Column<never>> }>()
 
-  const blockOf = (table: RangeTable, day: number): RangeBlock => {
+  const blockOf = (table: RangeTable, day: number) => {
     const key = `${table}/${day}`
     let block = blocks.get(key)
     if (block === undefined) {
@@ -49,7 +49,7 @@ export const createBatch = (): Batch => {
 }
 
 /** Adds one row to the columns of its table; both have the same names by their types. */
-export const pushRow = (columns: Columns, row: object): void => {
+export const pushRow = (columns: Readonly<Record<string, Column<never>>>, row: object): void => {
   const values = row as Record<string, never>
   for (const name in columns) columns[name]?.push(values[name] as never)
 }

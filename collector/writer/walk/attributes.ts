@@ -1,0 +1,142 @@
+/**
+ * Attributes as two columns hold them (collector/writer/attributes.ts): a map of texts, and letters of types.
+ *
+ * A map has five words: its entries so far, their keys (a stream of words), the dictionary of the keys, their values (a
+ * stream of Strings), and the dictionary of the types.
+ */
+import { allocate, copyBytes, loadWord, storeWord } from './memory.ts'
+import { keyOf, newDictionary } from './dictionary.ts'
+import {
+  clear,
+  newScratch,
+  pushByte,
+  pushBytes,
+  rangeCount,
+  rangeEnd,
+  rangeStart,
+  scratchAt,
+  scratchLength,
+} from './scratch.ts'
+import { appendText, appendWord, newStream } from './stream.ts'
+import {
+  arrayKind,
+  innerTypesAt,
+  innerTypesLength,
+  kind,
+  mapKind,
+  readValue,
+  stringKind,
+  valueAt,
+  valueLength,
+} from './value.ts'
+import { enterMessage, leaveMessage, low, moveTo, position, readTag, skipField, takeBytes } from './wire.ts'
+
+const keyTag: i32 = 10
+const valueTag: i32 = 18
+
+/** Of the attributes under way. */
+let letters: i32 = 0
+let innerTypes: i32 = 0
+let isAllStrings: boolean = true
+let isTold: boolean = true
+
+export function beginAttributeMaps(): void {
+  letters = newScratch()
+  innerTypes = newScratch()
+}
+
+export function newAttributeMap(): i32 {
+  const map = allocate(20)
+  storeWord(map, 0)
+  storeWord(map + 4, newStream())
+  storeWord(map + 8, newDictionary())
+  storeWord(map + 12, newStream())
+  storeWord(map + 16, newDictionary())
+  return map
+}
+
+export function entryCount(map: i32): i32 {
+  return loadWord(map)
+}
+
+/** Appends a whole list of attributes; the key of their types. */
+export function appendAttributes(map: i32, ranges: i32, depth: i32): i32 {
+  beginAttributes()
+  const count = rangeCount(ranges)
+  for (let index: i32 = 0; index < count; index++)
+    appendAttribute(map, rangeStart(ranges, index), rangeEnd(ranges, index), depth)
+  return endAttributes(map)
+}
+
+export function beginAttributes(): void {
+  clear(letters)
+  clear(innerTypes)
+  isAllStrings = true
+  isTold = true
+}
+
+/** Moves behind the attribute. */
+export function appendAttribute(map: i32, start: i32, end: i32, depth: i32): void {
+  moveTo(start)
+  enterMessage(depth)
+  let keyAt = start
+  let keyLength: i32 = 0
+  let valueStart: i32 = 0
+  let valueBytes: i32 = 0
+  let valueCount: i32 = 0
+  while (position < end) {
+    const tag = readTag()
+    if (tag === keyTag) {
+      keyAt = takeBytes(end)
+      keyLength = low
+    } else if (tag === valueTag) {
+      valueStart = takeBytes(end)
+      valueBytes += low
+      valueCount += 1
+    } else skipField(tag, end, depth)
+  }
+  leaveMessage(end)
+  if (valueCount > 1) valueStart = joinOccurrences(start, end, valueTag, valueBytes)
+  appendWord(loadWord(map + 4), keyOf(loadWord(map + 8), keyAt, keyLength))
+  readValue(valueStart, valueStart + valueBytes, depth + 1)
+  appendText(loadWord(map + 12), valueAt, valueLength)
+  storeWord(map, loadWord(map) + 1)
+  noteType()
+  moveTo(end)
+}
+
+function noteType(): void {
+  pushByte(letters, kind)
+  if (kind === stringKind) return
+  isAllStrings = false
+  if (kind !== arrayKind && kind !== mapKind) return
+  if (innerTypesLength > 0) isTold = false
+  pushByte(innerTypes, 0x3a)
+  pushBytes(innerTypes, innerTypesAt, innerTypesLength)
+}
+
+/** The key of the types of the attributes since `beginAttributes`. */
+export function endAttributes(map: i32): i32 {
+  if (isAllStrings) clear(letters)
+  else if (!isTold) pushBytes(letters, scratchAt(innerTypes), scratchLength(innerTypes))
+  return keyOf(loadWord(map + 16), scratchAt(letters), scratchLength(letters))
+}
+
+/**
+ * The bytes of all occurrences of a message field one behind the other, which is how protobuf merges them. `start` to
+ * `end` was read before.
+ */
+export function joinOccurrences(start: i32, end: i32, joinedTag: i32, byteCount: i32): i32 {
+  const joined = allocate(byteCount)
+  let to = joined
+  moveTo(start)
+  while (position < end) {
+    const tag = readTag()
+    if (tag === joinedTag) {
+      const from = takeBytes(end)
+      copyBytes(to, from, low)
+      to += low
+    } else skipField(tag, end, 1)
+  }
+  return joined
+}

@@ -1,0 +1,140 @@
+import { isDeepStrictEqual } from 'node:util'
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { encodeBlock } from '#storage/native-block.ts'
+import { type Descriptor, exportRequestDescriptors } from '#telemetry/otlp/descriptors.ts'
+import type { ExportRequestBySignal, Signal } from '#telemetry/otlp/messages.ts'
+import { encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
+import { arbitraryExports, receivedAtMillis } from '../../../test/harness/arbitrary-otlp.ts'
+import { readNativeBlock } from '../../../test/harness/native-rows.ts'
+import { plainBatch } from '../../../test/harness/plain-batch.ts'
+import { type RecordedExports, fixtureExports, sdkExports } from '../../../test/harness/recorded-exports.ts'
+import { seededIntegers } from '../../../test/harness/seeded-random.ts'
+import { breakWire, rewriteWire } from '../../../test/harness/rewritten-wire.ts'
+import { varyWire } from '../../../test/harness/wire-variants.ts'
+import type { QueuedRecord } from '../../queue/queue.ts'
+import { type Batch, createBatchWalk } from './batch-walk.ts'
+import { typescriptEngine } from './engine.ts'
+
+/** The long form is `WALK_RUNS=20000 WALK_MUTATIONS=1000000`. */
+const runs = Number(process.env['WALK_RUNS'] ?? 100)
+const mutations = Number(process.env['WALK_MUTATIONS'] ?? 3000)
+const seed = Number(process.env['WALK_SEED'] ?? Date.now() % 1_000_000)
+
+const walk = createBatchWalk(typescriptEngine)
+const signals: Signal[] = ['traces']
+
+const recordsOf = (payloads: readonly Uint8Array[]): QueuedRecord[] =>
+  payloads.map((payload, offset) => ({
+    offset,
+    queuedAtMillis: receivedAtMillis + offset,
+    tenant: offset % 3 === 2 ? 'acme' : 'default',
+    payload,
+  }))
+
+const walked = (signal: Signal, records: readonly QueuedRecord[]): Batch => {
+  const gathering = walk.gather(signal, records)
+  for (;;) {
+    const turn = gathering.next()
+    if (turn.done === true) return turn.value
+  }
+}
+
+const rowsOf = (batch: Pick<Batch, 'resources' | 'blocks'>) => ({
+  resources: batch.resources(),
+  blocks: batch.blocks().map(({ table, day, rowCount, columns }) => ({
+    table,
+    day,
+    rowCount,
+    columns: readNativeBlock(encodeBlock(columns)),
+  })),
+})
+
+type Gather = (signal: Signal, records: readonly QueuedRecord[]) => Pick<Batch, 'resources' | 'blocks'>
+
+const attempt = (gather: Gather, signal: Signal, records: readonly QueuedRecord[]) => {
+  try {
+    return rowsOf(gather(signal, records))
+  } catch (error) {
+    return error
+  }
+}
+
+/** Either the same rows, or none from either. True when there are rows. */
+const expectSameRows = (signal: Signal, records: readonly QueuedRecord[]): boolean => {
+  const expected = attempt(plainBatch, signal, records)
+  const actual = attempt(walked, signal, records)
+  if (expected instanceof Error && actual instanceof Error) return false
+  if (!isDeepStrictEqual(actual, expected)) expect(actual).toEqual(expected)
+  return true
+}
+
+/** Each by itself, and then those that make rows together: how many do. */
+const expectSameRowsOfAll = (signal: Signal, payloads: readonly Uint8Array[]): number => {
+  const good = recordsOf(payloads).filter((record) => expectSameRows(signal, [record]))
+  expect(expectSameRows(signal, good)).toBe(true)
+  return good.length
+}
+
+const requestsOf = (signal: Signal): fc.Arbitrary<Buffer[]> =>
+  fc
+    .array(arbitraryExports[signal] as fc.Arbitrary<ExportRequestBySignal[Signal]>, { maxLength: 4 })
+    .map((requests) => requests.map((request) => Buffer.from(encodeExportRequest<Signal>(signal, request))))
+
+type Rewrite = (descriptor: Descriptor, bytes: Buffer, below: (bound: number) => number) => Uint8Array
+
+describe.each(signals)('the walk over %s', (signal) => {
+  it('makes the rows of the plain decoder, whatever a request holds', () => {
+    let madeRows = 0
+    fc.assert(
+      fc.property(requestsOf(signal), (payloads) => {
+        madeRows += expectSameRowsOfAll(signal, payloads)
+      }),
+      { numRuns: runs },
+    )
+    expect(madeRows).toBeGreaterThan(runs / 2)
+  })
+
+  it.each<[string, Rewrite]>([
+    ['protobuf lets the bytes have', rewriteWire],
+    [
+      'the bytes have, odd ones included',
+      (descriptor, bytes, below) => varyWire(descriptor, bytes, { below, oddity: 30 }),
+    ],
+  ])('makes the rows of the plain decoder, whatever form %s', (_name, rewrite) => {
+    let madeRows = 0
+    fc.assert(
+      fc.property(requestsOf(signal), fc.nat(), (payloads, variant) => {
+        const below = seededIntegers(variant)
+        const descriptor = exportRequestDescriptors[signal]
+        madeRows += expectSameRowsOfAll(
+          signal,
+          payloads.map((payload) => rewrite(descriptor, payload, below)),
+        )
+      }),
+      { numRuns: runs },
+    )
+    expect(madeRows).toBeGreaterThan(runs / 10)
+  })
+
+  it.each<[string, () => RecordedExports | Promise<RecordedExports>]>([
+    ['of the fixtures', fixtureExports],
+    ['of the official exporters', () => sdkExports('proto')],
+  ])('makes the rows of the plain decoder from exports %s', async (_name, exports) => {
+    const payloads = (await exports())[signal]
+    expect(expectSameRowsOfAll(signal, payloads)).toBe(payloads.length)
+  })
+
+  it(`makes the rows of the plain decoder, or none, from broken bytes (seed ${seed})`, () => {
+    const below = seededIntegers(seed)
+    const samples = fc.sample(requestsOf(signal), { numRuns: 200, seed }).flat()
+    let madeRows = 0
+    for (let count = 0; count < mutations; count++) {
+      const sample = samples[below(samples.length)]
+      if (sample === undefined) throw new Error('no samples')
+      const varied = below(2) === 0 ? sample : rewriteWire(exportRequestDescriptors[signal], sample, below)
+      if (expectSameRows(signal, recordsOf([breakWire(varied, below)]))) madeRows += 1
+    }
+    expect(madeRows).toBeGreaterThan(mutations / 20)
+  }, 3_600_000)
+})

@@ -1,0 +1,156 @@
+import type { BlockColumn, Column } from '#storage/native-block.ts'
+import { physicalTables } from '#storage/physical-tables.ts'
+import type { RangeBlock } from '#storage/range-store.ts'
+import type { Signal } from '#telemetry/otlp/messages.ts'
+import { messagesPerRequestMax } from '#telemetry/otlp/protobuf.ts'
+import { createWireReader } from '#telemetry/otlp/wire-reader.ts'
+import type { QueuedRecord } from '../../queue/queue.ts'
+import type { ResourceRow } from '../resource-row.ts'
+import { dayField, rowsField, tableField } from './blocks.ts'
+import type { WalkEngine } from './engine.ts'
+import { readEnvelope, readRequest } from './envelope.ts'
+import { HeapReader } from './heap-reader.ts'
+import type { Host } from './host.ts'
+import { createOrigins } from './origins.ts'
+import { type Run, fillShared } from './shared-columns.ts'
+import { walkedTables } from './tables.ts'
+import { type WalkedRecord, createWalkHost } from './walk-host.ts'
+import { copyColumn } from './walked-columns.ts'
+
+/** The rows of one range of queued records, gathered into one block per table and day. */
+export interface Batch {
+  resources(): readonly ResourceRow[]
+  blocks(): readonly RangeBlock[]
+}
+
+export interface BatchWalk {
+  /**
+   * Walks the records and returns their rows. Yields after every few hundred, so that the caller may let others go on; no
+   * other walk may begin until this one has ended.
+   *
+   * @throws OtlpDecodeError and InvalidInput for a record that makes no rows; then there are no rows of any of them
+   */
+  gather(signal: Signal, records: readonly QueuedRecord[]): Generator<void, Batch>
+}
+
+/** Items that are walked between two yields. */
+const itemsPerTurn = 512
+/** So much is left behind a record, because reading may run past its end before that is noticed. */
+const zeroBytesBehind = 32
+
+export const createBatchWalk = (createEngine: (host: Host) => WalkEngine): BatchWalk => {
+  let current: WalkedRecord = { subject: '', address: 0, byteCount: 0 }
+  const engine: WalkEngine = createEngine(
+    createWalkHost(
+      () => engine,
+      () => current,
+    ),
+  )
+  const origins = createOrigins()
+
+  /** Where records are copied to, one after the other. */
+  let place = { address: 0, byteCount: 0 }
+  const placeRecord = (payload: Uint8Array): number => {
+    const byteCount = payload.length + zeroBytesBehind
+    if (byteCount > place.byteCount)
+      place = { address: engine.allocate(byteCount * 2), byteCount: byteCount * 2 }
+    const heap = engine.heapBytes()
+    heap.set(payload, place.address)
+    heap.fill(0, place.address + payload.length, place.address + byteCount)
+    return place.address
+  }
+
+  const walkRecord = function* (
+    signal: Signal,
+    record: QueuedRecord,
+    gathered: { resources: Map<bigint, ResourceRow>; runs: RunsByBlock },
+  ): Generator<void> {
+    const payload = Buffer.from(record.payload.buffer, record.payload.byteOffset, record.payload.length)
+    const reader = createWireReader(payload, { subject: signal, messagesMax: messagesPerRequestMax })
+    const address = placeRecord(payload)
+    current = { subject: signal, address, byteCount: payload.length }
+    engine.beginRecord()
+    for (const range of readRequest(reader)) {
+      const ofResource = readEnvelope(reader, range, { depth: 2, withItems: true })
+      const resource = origins.resource(record.tenant, payload, ofResource)
+      gathered.resources.set(resource.row.resource_id, resource.row)
+      for (const items of ofResource.items) {
+        const ofScope = readEnvelope(reader, items, { depth: 3, withItems: false })
+        const scope = origins.scope(payload, ofScope)
+        const end = address + items.end
+        for (let at = address + items.start; at < end;) {
+          at = engine.appendSpans(at, end, itemsPerTurn)
+          if (at < end) yield
+        }
+        gathered.runs.add({ queuedAtMillis: record.queuedAtMillis, resource, scope })
+      }
+    }
+  }
+
+  return {
+    gather: function* (signal, records) {
+      engine.begin()
+      place = { address: 0, byteCount: 0 }
+      const gathered = { resources: new Map<bigint, ResourceRow>(), runs: new RunsByBlock(engine) }
+      for (const record of records) {
+        yield* walkRecord(signal, record, gathered)
+        yield
+      }
+      const resources = [...gathered.resources.values()]
+      const blocks = yield* copyBlocks(engine, gathered.runs)
+      return { resources: () => resources, blocks: () => blocks }
+    },
+  }
+}
+
+/** Which rows of each block come from where. */
+class RunsByBlock {
+  readonly #engine: WalkEngine
+  readonly #runs = new Map<number, { runs: Run[]; rowCount: number }>()
+
+  constructor(engine: WalkEngine) {
+    this.#engine = engine
+  }
+
+  /** All rows since the last call have this origin. */
+  add(origin: Omit<Run, 'rowCount'>): void {
+    const heap = new HeapReader(this.#engine.heapBytes())
+    for (let block = this.#engine.firstBlock(); block !== 0; block = heap.word(block)) {
+      const rowCount = heap.rowCount(heap.word(block + rowsField))
+      let known = this.#runs.get(block)
+      if (known === undefined) this.#runs.set(block, (known = { runs: [], rowCount: 0 }))
+      if (rowCount > known.rowCount) known.runs.push({ ...origin, rowCount: rowCount - known.rowCount })
+      known.rowCount = rowCount
+    }
+  }
+
+  of(block: number): readonly Run[] {
+    return this.#runs.get(block)?.runs ?? []
+  }
+}
+
+/** In a stated order, so that the same range always makes the same inserts in the same sequence. */
+const copyBlocks = function* (engine: WalkEngine, runs: RunsByBlock): Generator<void, RangeBlock[]> {
+  const heap = new HeapReader(engine.heapBytes())
+  const blocks: RangeBlock[] = []
+  for (let block = engine.firstBlock(); block !== 0; block = heap.word(block)) {
+    blocks.push(copyBlock(heap, block, runs.of(block)))
+    yield
+  }
+  const keyOf = ({ table, day }: RangeBlock): string => `${table}/${day}`
+  return blocks.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+}
+
+const copyBlock = (heap: HeapReader, block: number, runs: readonly Run[]): RangeBlock => {
+  const walked = walkedTables[heap.word(block + tableField)]
+  if (walked === undefined) throw new Error('a block of an unknown table')
+  const rows = heap.word(block + rowsField)
+  const columns: Record<string, BlockColumn> = {}
+  const empty: Record<string, Column<never>> = physicalTables[walked.name]()
+  for (const [name, column] of Object.entries(empty)) {
+    const place = walked.places[name]
+    if (place === undefined) fillShared(name, column, runs)
+    columns[name] = place === undefined ? column : copyColumn({ heap, block, rows }, place, column.type)
+  }
+  return { table: walked.name, day: heap.word(block + dayField), rowCount: heap.rowCount(rows), columns }
+}

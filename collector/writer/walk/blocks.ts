@@ -1,0 +1,70 @@
+/**
+ * The blocks of a batch: rows of one table and one day. Each begins with four words: the next block, its table, its day,
+ * its rows (rows.ts); what follows is the table's own.
+ */
+import { fail } from './host.ts'
+import { timeOutOfRange } from './faults.ts'
+import { loadWord, storeWord, truncate } from './memory.ts'
+
+/** Tables by number, in the order of tables.ts. */
+export const spansTable: i32 = 0
+export const logsTable: i32 = 1
+export const gaugeTable: i32 = 2
+export const sumTable: i32 = 3
+export const histogramTable: i32 = 4
+export const exponentialTable: i32 = 5
+export const summaryTable: i32 = 6
+
+export const blockHeaderBytes: i32 = 16
+export const tableField: i32 = 4
+export const dayField: i32 = 8
+export const rowsField: i32 = 12
+
+let first: i32 = 0
+let latest: i32 = 0
+
+export function beginBlocks(): void {
+  first = 0
+  latest = 0
+}
+
+export function firstBlock(): i32 {
+  return first
+}
+
+export function rowsOf(block: i32): i32 {
+  return loadWord(block + rowsField)
+}
+
+/** 0 when there is none yet. */
+export function findBlock(table: i32, day: i32): i32 {
+  if (latest !== 0 && isOf(latest, table, day)) return latest
+  let block = first
+  while (block !== 0 && !isOf(block, table, day)) block = loadWord(block)
+  if (block !== 0) latest = block
+  return block
+}
+
+function isOf(block: i32, table: i32, day: i32): boolean {
+  return loadWord(block + tableField) === table && loadWord(block + dayField) === day
+}
+
+export function addBlock(block: i32, table: i32, day: i32, rows: i32): void {
+  storeWord(block, first)
+  storeWord(block + tableField, table)
+  storeWord(block + dayField, day)
+  storeWord(block + rowsField, rows)
+  first = block
+  latest = block
+}
+
+/** A day is so many times 2^16 nanoseconds, exactly. */
+const daySteps: f64 = 1_318_359_375
+const stepsPerHigh: f64 = 65_536
+
+/** The day of a time. Times after 2262 fit no column. */
+export function dayOf(low: i32, high: i32): i32 {
+  if (high < 0) fail(timeOutOfRange, 0)
+  const steps = high * stepsPerHigh + (low >>> 16)
+  return truncate(Math.floor(steps / daySteps))
+}

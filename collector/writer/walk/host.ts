@@ -1,0 +1,36 @@
+/**
+ * What the walk leaves to the program around it: to give up a record, and values that are rare. Results of more than one
+ * number are left on the heap. The WebAssembly build imports these functions (host.wasm.ts).
+ */
+export interface Host {
+  /** Ends the walk of this record. */
+  fail(fault: i32, at: i32): never
+  /** Text for bytes that are no UTF-8: its address, where its length and then its bytes lie. */
+  repairText(at: i32, length: i32): i32
+  /** The text and the inner types of an AnyValue: an address, where two lengths and then the bytes of both lie. */
+  describeValue(at: i32, length: i32): i32
+  /** Where the sampling threshold of a trace state lies, in two halves. */
+  readThreshold(at: i32, length: i32): i32
+}
+
+let host: Host
+
+export const serveWalk = (served: Host): void => {
+  host = served
+}
+
+export function fail(fault: i32, at: i32): void {
+  host.fail(fault, at)
+}
+
+export function repairText(at: i32, length: i32): i32 {
+  return host.repairText(at, length)
+}
+
+export function describeValue(at: i32, length: i32): i32 {
+  return host.describeValue(at, length)
+}
+
+export function readThreshold(at: i32, length: i32): i32 {
+  return host.readThreshold(at, length)
+}

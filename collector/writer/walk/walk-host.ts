@@ -1,0 +1,89 @@
+import { InvalidInput } from '#runtime/errors.ts'
+import { anyValueInnerTypes, anyValueToText } from '#telemetry/otlp/any-value.ts'
+import { OtlpDecodeError } from '#telemetry/otlp/decode-error.ts'
+import { anyValue } from '#telemetry/otlp/descriptors.ts'
+import { decodeMessage, messageDepthMax, messagesPerRequestMax } from '#telemetry/otlp/protobuf.ts'
+import { samplingThreshold } from '#telemetry/sampling.ts'
+import type { WalkEngine } from './engine.ts'
+import * as faults from './faults.ts'
+import type { Host } from './host.ts'
+
+/** The record under way: messages say where in it the fault is. */
+export interface WalkedRecord {
+  subject: string
+  address: number
+  byteCount: number
+}
+
+const wireFaults: Readonly<Record<number, string>> = {
+  [faults.longVarint]: 'varint longer than ten bytes',
+  [faults.invalidFieldNumber]: 'invalid field number',
+  [faults.lengthBeyondEnd]: 'length beyond the end',
+  [faults.fieldBeyondEnd]: 'field beyond the end of its message',
+  [faults.valueBeyondPack]: 'value beyond the end of its packed list',
+  [faults.unbegunGroup]: 'end of a group that was not begun',
+  [faults.otherGroup]: 'end of another group',
+  [faults.endlessGroup]: 'group without an end',
+  [faults.deepGroup]: 'groups nested too deep',
+  [faults.unknownWireType]: 'unknown wire type',
+  [faults.deepMessage]: `messages nested deeper than ${messageDepthMax}`,
+  [faults.tooManyMessages]: `more than ${messagesPerRequestMax} messages`,
+}
+
+const valueFaults: Readonly<Record<number, string>> = {
+  [faults.wrongIdLength]: 'an id of another length than 16 bytes for a trace and 8 for a span',
+  [faults.timeOutOfRange]: 'a time or duration beyond 2^63 nanoseconds',
+}
+
+/** The plain part of the walk: values that are rare, and errors. */
+export const createWalkHost = (engine: () => WalkEngine, record: () => WalkedRecord): Host => {
+  const bytesAt = (at: number, length: number): Buffer => {
+    const { buffer, byteOffset } = engine().heapBytes()
+    return Buffer.from(buffer, byteOffset + at, length)
+  }
+  const viewAt = (at: number, byteCount: number): DataView => {
+    const { buffer, byteOffset } = engine().heapBytes()
+    return new DataView(buffer, byteOffset + at, byteCount)
+  }
+
+  return {
+    fail: (fault, at) => {
+      const { subject, address, byteCount } = record()
+      const place = `${subject} of ${byteCount} bytes, at byte ${at - address}`
+      const wireFault = wireFaults[fault]
+      if (wireFault !== undefined) throw new OtlpDecodeError(`cannot decode ${place}: ${wireFault}`)
+      throw new InvalidInput(`cannot store ${place}: ${valueFaults[fault] ?? fault}`)
+    },
+    repairText: (at, length) => {
+      const text = Buffer.from(bytesAt(at, length).toString('utf8'))
+      const to = engine().allocate(4 + text.length)
+      viewAt(to, 4).setUint32(0, text.length, true)
+      engine()
+        .heapBytes()
+        .set(text, to + 4)
+      return to
+    },
+    describeValue: (at, length) => {
+      const value = decodeMessage(anyValue, bytesAt(at, length), record().subject)
+      const text = Buffer.from(anyValueToText(value))
+      const innerTypes = Buffer.from(anyValueInnerTypes(value))
+      const to = engine().allocate(8 + text.length + innerTypes.length)
+      const view = viewAt(to, 8)
+      view.setUint32(0, text.length, true)
+      view.setUint32(4, innerTypes.length, true)
+      engine()
+        .heapBytes()
+        .set(text, to + 8)
+      engine()
+        .heapBytes()
+        .set(innerTypes, to + 8 + text.length)
+      return to
+    },
+    readThreshold: (at, length) => {
+      const threshold = samplingThreshold(bytesAt(at, length).toString('utf8'))
+      const to = engine().allocate(8)
+      viewAt(to, 8).setBigUint64(0, threshold, true)
+      return to
+    },
+  }
+}
