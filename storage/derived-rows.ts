@@ -13,6 +13,11 @@ import { type Sql, sql } from './sql.ts'
 export interface DerivedRows {
   /** Of the rows that a condition on their table chooses, which lie in one day. */
   deriveAgain(rows: RowChoice): Promise<void>
+  /**
+   * After these rows of `spans` were taken out: nothing that was derived from them stays, but when their resources were seen.
+   * `spanHours` says how many of them began in each hour (seconds since the epoch).
+   */
+  takeBack(rows: RowChoice, spanHours: ReadonlyMap<number, number>): Promise<void>
 }
 
 export interface RowChoice {
@@ -33,6 +38,7 @@ const rollups = [
   'service_red_1h',
 ]
 const recountsMax = 3
+const secondsPerDay = 86_400
 const recountSeconds = 600
 
 export const createDerivedRows = (store: Store, logger: Logger = silentLogger): DerivedRows => {
@@ -144,6 +150,13 @@ export const createDerivedRows = (store: Store, logger: Logger = silentLogger): 
       await deriveSearchRows(rows)
       await recountHours(await readHours(rows))
     },
+    takeBack: async ({ day, rangePrefix }, spanHours) => {
+      await deleteRows(store, 'span_search', ofRange('spans', day, rangePrefix))
+      // Rollups come last: mostly the rows were refused before any of them was counted.
+      const isOfDay = (hour: number): boolean => Math.floor(hour / secondsPerDay) === day
+      const hours = await differing([...spanHours.keys()].filter(isOfDay))
+      await recountHours(new Map(hours.map((hour) => [hour, spanHours.get(hour) ?? 0])))
+    },
   }
 }
 
@@ -152,6 +165,14 @@ const isInHour = (hour: number): Sql => sql`toStartOfHour(start_time) = ${startO
 const nameOf = (hour: number): string => new Date(hour * 1000).toISOString()
 
 const timeColumn = (table: string): Sql => sql.identifier(table === 'spans' ? 'start_time' : 'time')
+
+/** A deletion touches every part of the table, so it is asked for only where there is something to delete. */
+export const deleteRows = async (store: Store, table: string, where: Sql): Promise<void> => {
+  const [row] = await store.query<{ found: string }>(
+    sql`SELECT count() AS found FROM ${sql.identifier(table)} WHERE ${where}`,
+  )
+  if (Number(row?.found) > 0) await store.command(sql`DELETE FROM ${sql.identifier(table)} WHERE ${where}`)
+}
 
 /** Rows of one range, as a condition that reads one day; `span_search` has the same columns as `spans` for this. */
 export const ofRange = (table: string, day: number, rangePrefix: string): Sql =>

@@ -1,9 +1,9 @@
-import { messageOf } from '#runtime/errors.ts'
 import { type Logger, silentLogger } from '#runtime/logger.ts'
 import type { Store } from './connection.ts'
-import { createDerivedRows, ofRange } from './derived-rows.ts'
+import { createDerivedRows, deleteRows, ofRange } from './derived-rows.ts'
 import { type Columns, constantColumn, encodeBlock } from './native-block.ts'
 import type { PhysicalTable } from './physical-tables.ts'
+import { insertError } from './rows-refused.ts'
 import { sql } from './sql.ts'
 
 /**
@@ -31,7 +31,10 @@ export interface RangeBlock {
 export type RangeTable = Exclude<PhysicalTable, 'resources'>
 
 export interface RangeStore {
-  /** @throws when the outcome is not known: the caller asks `hasBlock` before it tries again under the next attempt. */
+  /**
+   * @throws RowsRefused when the engine will not have these rows: the caller takes the range back and tries parts of it.
+   * @throws when the outcome is not known: the caller asks `hasBlock` before it tries again under the next attempt.
+   */
   insertBlock(identity: RangeIdentity, attempt: number, block: RangeBlock): Promise<void>
   /**
    * Whether the block is in the store under any attempt. A block is there whole or not at all, so any row of it will do;
@@ -41,8 +44,21 @@ export interface RangeStore {
   /**
    * To be called for a block whose rows are in, after any attempt at it whose outcome was not known: what the engine derives
    * while inserting may then be missing, or there for an attempt that came to nothing. May be repeated.
+   *
+   * @throws RowsRefused when the engine will not derive what it should from these rows.
    */
   deriveAgain(identity: RangeIdentity, block: RangeBlock): Promise<void>
+  /**
+   * Takes back what is in of a range that was refused: its rows of this table and day under any attempt, and what is
+   * derived from them. When its resources were seen stays, as they were. May be repeated, and is after a crash.
+   * `spanHours` says how many spans of the range begin in each hour (seconds since the epoch): once the rows are gone,
+   * the store cannot tell any more which hours to count again.
+   */
+  takeBack(
+    identity: RangeIdentity,
+    block: Pick<RangeBlock, 'table' | 'day'>,
+    spanHours: ReadonlyMap<number, number>,
+  ): Promise<void>
   /** Resource rows may be written again without harm: the last one counts. */
   insertResources(columns: Columns): Promise<void>
 }
@@ -68,8 +84,18 @@ export const createRangeStore = (store: Store, logger: Logger = silentLogger): R
 
   return {
     hasBlock,
-    deriveAgain: (identity, { table, day }) =>
-      derived.deriveAgain({ table, day, rangePrefix: prefixOf(identity) }),
+    deriveAgain: async (identity, { table, day }) => {
+      try {
+        await derived.deriveAgain({ table, day, rangePrefix: prefixOf(identity) })
+      } catch (error) {
+        throw insertError(`cannot derive from rows of ${table}`, error)
+      }
+    },
+    takeBack: async (identity, { table, day }, spanHours) => {
+      const rangePrefix = prefixOf(identity)
+      await deleteRows(store, table, ofRange(table, day, rangePrefix))
+      if (table === 'spans') await derived.takeBack({ table, day, rangePrefix }, spanHours)
+    },
     insertBlock: (identity, attempt, block) => {
       const range = constantColumn(`${prefixOf(identity)}${attempt}`, block.rowCount)
       const columns: Columns = { ...block.columns, range }
@@ -83,7 +109,7 @@ const insert = async (store: Store, table: PhysicalTable, columns: Columns): Pro
   try {
     await store.insertNative(table, Object.keys(columns), [encodeBlock(columns)])
   } catch (error) {
-    throw new Error(`cannot insert into ${table}: ${messageOf(error)}`, { cause: error })
+    throw insertError(`cannot insert into ${table}`, error)
   }
 }
 

@@ -37,6 +37,8 @@ export interface RangeIntent {
   first: number
   last: number
   attempt: number
+  /** Why the store refused its rows, once it has: what is in of them is being taken back, to be written in parts. */
+  refusal?: string
 }
 
 /** Where a partition's writer stands. Everything before `next` is in the store. */

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { silentLogger } from '#runtime/logger.ts'
-import { createDeadLetters } from './dead-letters.ts'
+import { createSelfMetrics } from '#runtime/self-metrics.ts'
+import { listDeadLetters, readDeadLetterPayload, removeDeadLetter } from './dead-letter-files.ts'
+import { type NewDeadLetter, createDeadLetters } from './dead-letters.ts'
 
 let dataDir: string
 
@@ -12,24 +14,34 @@ beforeEach(async () => {
 })
 afterEach(() => rm(dataDir, { recursive: true, force: true }))
 
-const record = (offset: number) => ({
-  offset,
-  queuedAtMillis: 1_760_000_000_000,
-  tenant: 'default',
-  payload: Uint8Array.of(0x0a, 0xff),
+const letter = (offset: number, byteCount = 2): NewDeadLetter => ({
+  signal: 'logs',
+  partition: 'otlp_logs/0@5ea1c0ffee00',
+  record: {
+    offset,
+    queuedAtMillis: 1_760_000_000_000 + offset,
+    tenant: 'default',
+    payload: new Uint8Array(byteCount).fill(offset),
+  },
+  cause: 'undecodable',
+  error: new Error('torn'),
 })
 const filesOf = (...offsets: number[]): string[] =>
-  offsets.flatMap((offset) => [`logs-${offset}.json`, `logs-${offset}.otlp`]).toSorted()
+  offsets
+    .flatMap((offset) => [`logs-5ea1c0ffee00-${offset}.json`, `logs-5ea1c0ffee00-${offset}.otlp`])
+    .toSorted()
+const files = async (folder = dataDir): Promise<string[]> =>
+  (await readdir(join(folder, 'dead-letter'))).toSorted()
 
 describe('dead letters', () => {
   it('are all on disk when a flush resolves, also while another signal flushes at the same time', async () => {
     const letters = createDeadLetters({ dataDir, logger: silentLogger })
     const offsets = Array.from({ length: 9 }, (_, offset) => offset)
-    for (const offset of offsets) letters.add('logs', record(offset), new Error('torn'))
+    for (const offset of offsets) letters.add(letter(offset))
     const seen = await Promise.all(
       [1, 2, 3].map(async () => {
         await letters.flush()
-        return (await readdir(join(dataDir, 'dead-letter'))).toSorted()
+        return files()
       }),
     )
     expect(seen).toEqual([filesOf(...offsets), filesOf(...offsets), filesOf(...offsets)])
@@ -38,10 +50,69 @@ describe('dead letters', () => {
   it('that could not be written are written by the next flush', async () => {
     const letters = createDeadLetters({ dataDir: join(dataDir, 'later'), logger: silentLogger })
     await writeFile(join(dataDir, 'later'), 'a file where the folder belongs')
-    letters.add('logs', record(1), new Error('torn'))
+    letters.add(letter(1))
     await expect(letters.flush()).rejects.toThrow('ENOTDIR')
     await rm(join(dataDir, 'later'))
     await letters.flush()
-    expect((await readdir(join(dataDir, 'later/dead-letter'))).toSorted()).toEqual(filesOf(1))
+    expect(await files(join(dataDir, 'later'))).toEqual(filesOf(1))
+  })
+
+  it('tell what they are, in the order in which they were queued', async () => {
+    const letters = createDeadLetters({ dataDir, logger: silentLogger })
+    for (const offset of [2, 1]) letters.add(letter(offset, offset))
+    await letters.flush()
+    const stored = await listDeadLetters(join(dataDir, 'dead-letter'))
+    expect(stored.map(({ offset, reason, byteCount }) => [offset, reason, byteCount])).toEqual([
+      [1, 'torn', 1],
+      [2, 'torn', 2],
+    ])
+    const payload = await readDeadLetterPayload(join(dataDir, 'dead-letter'), stored[1]?.name ?? '')
+    expect([...payload]).toEqual([2, 2])
+  })
+
+  it('keep the first when they are full, drop what comes, and say so', async () => {
+    const selfMetrics = createSelfMetrics()
+    const letters = createDeadLetters({ dataDir, logger: silentLogger, selfMetrics, bytesMax: 100 })
+    for (const [offset, byteCount] of [
+      [1, 60],
+      [2, 60],
+      [3, 40],
+      [4, 1],
+    ] as const)
+      letters.add(letter(offset, byteCount))
+    await letters.flush()
+    expect(await files()).toEqual(filesOf(1, 3))
+    expect(await letters.usage()).toMatchObject({ count: 2, bytes: 100, bytesMax: 100, droppedCount: 2 })
+    const metrics = await selfMetrics.render()
+    expect(metrics).toMatch(/writer_dead_letters_total\{[^}]*cause="undecodable",outcome="kept"[^}]*\} 2/)
+    expect(metrics).toMatch(/writer_dead_letters_total\{[^}]*outcome="dropped"[^}]*\} 2/)
+    expect(metrics).toMatch(/^aftertrace_dead_letter_bytes(\{[^}]*\})? 100$/m)
+    await selfMetrics.stop()
+  })
+
+  it('have room again once some were taken away, also by another process, and after a restart', async () => {
+    const open = () => createDeadLetters({ dataDir, logger: silentLogger, bytesMax: 100 })
+    const letters = open()
+    letters.add(letter(1, 100))
+    await letters.flush()
+    const [first] = await listDeadLetters(join(dataDir, 'dead-letter'))
+    await removeDeadLetter(join(dataDir, 'dead-letter'), first?.name ?? '')
+    letters.add(letter(2, 90))
+    await letters.flush()
+    const reopened = open()
+    reopened.add(letter(3, 90))
+    await reopened.flush()
+    expect(await files()).toEqual(filesOf(2))
+    expect(await reopened.usage()).toMatchObject({ count: 1, bytes: 90, droppedCount: 1 })
+  })
+
+  it('that are written again after a crash are there once', async () => {
+    const letters = createDeadLetters({ dataDir, logger: silentLogger, bytesMax: 100 })
+    for (let count = 0; count < 3; count++) {
+      letters.add(letter(1, 80))
+      await letters.flush()
+    }
+    expect(await files()).toEqual(filesOf(1))
+    expect(await letters.usage()).toMatchObject({ count: 1, bytes: 80, droppedCount: 0 })
   })
 })

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, rmdir, stat, truncate } from 'node:fs/promises'
+import { mkdir, rm, rmdir, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createLogger } from '#runtime/logger.ts'
@@ -11,6 +11,7 @@ import { encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
 import { type MigratedStore, openMigratedStore } from '../../test/harness/migrated-store.ts'
 import { openLocalLog } from '../queue/local-log.ts'
 import type { Queue } from '../queue/queue.ts'
+import { deadLetterFolder, listDeadLetters } from './dead-letter-files.ts'
 import { createDeadLetters } from './dead-letters.ts'
 import { type Writer, createWriter } from './writer.ts'
 
@@ -107,6 +108,8 @@ const ranges = async (): Promise<string[]> => {
   const rows = await store.query<{ range: string }>(sql`SELECT DISTINCT range FROM spans ORDER BY range`)
   return rows.map(({ range }) => range)
 }
+
+const deadLetters = () => listDeadLetters(deadLetterFolder(dataDir))
 
 describe('the writer', () => {
   it('brings queued exports into the store and remembers each resource once', async () => {
@@ -317,11 +320,9 @@ describe('the writer', () => {
     start()
     await written()
     expect(await spanNames()).toEqual(['span 1', 'span 2'])
-    expect((await readdir(join(dataDir, 'dead-letter'))).toSorted()).toEqual([
-      'traces-1.json',
-      'traces-1.otlp',
-      'traces-2.json',
-      'traces-2.otlp',
+    expect(await deadLetters()).toMatchObject([
+      { offset: 1, cause: 'undecodable' },
+      { offset: 2, cause: 'undecodable' },
     ])
   })
 })

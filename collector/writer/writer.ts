@@ -2,12 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '#runtime/errors.ts'
 import type { Logger } from '#runtime/logger.ts'
 import type { SelfMetrics } from '#runtime/self-metrics.ts'
-import type { RangeBlock, RangeIdentity, RangeStore } from '#storage/range-store.ts'
+import type { RangeStore } from '#storage/range-store.ts'
+import { RowsRefused } from '#storage/rows-refused.ts'
 import { type Signal, signals } from '#telemetry/otlp/messages.ts'
-import type { Queue, QueuePartition, QueuedRecord, RangeIntent } from '../queue/queue.ts'
+import type { Queue, QueuedRecord, RangeIntent } from '../queue/queue.ts'
 import type { DeadLetters } from './dead-letters.ts'
-import { decodeBatch } from './decode-batch.ts'
-import { createResourceRows } from './resource-rows.ts'
+import { type InFlightLease, createInFlightBytes } from './in-flight-bytes.ts'
+import { type PreparedRange, prepareRange } from './prepare-range.ts'
+import { createRangePace } from './range-pace.ts'
+import { type RangeSource, createRangeWriter } from './range-writer.ts'
 
 export interface WriterSettings {
   queue: Queue
@@ -21,6 +24,8 @@ export interface WriterSettings {
   stopMillis?: number
   /** Bytes of records in one range; a partition with more behind it is written without waiting. */
   rangeBytesMax?: number
+  /** Bytes of records that may be read and not yet in the store, over all partitions. */
+  inFlightBytesMax?: number
 }
 
 export interface Writer {
@@ -30,131 +35,119 @@ export interface Writer {
   failure(): string | undefined
 }
 
-const gatherMillisDefault = 400
+const gatherMillisDefault = 500
 const stopMillisDefault = 5000
 const rangeBytesMaxDefault = 16 << 20
+const inFlightBytesMaxDefault = 64 << 20
 const rangeRecordsMax = 50_000
 const retryMillisMin = 200
 const retryMillisMax = 5000
+
+/** A range that was read and made into blocks, with its share of what may be in memory. */
+interface ReadRange {
+  range: PreparedRange
+  lease: InFlightLease
+  readAt: number
+}
 
 /**
  * Takes ranges of records from each partition and brings them into the store exactly once: the intended range is saved
  * before the first insert, and the position moves only when every block of it is in. After a crash the same range makes
  * the same blocks, and the store is asked which of them it has.
+ *
+ * Ranges follow the load: what came within the gather time while the writer keeps up, and as much as a range may hold
+ * when it has fallen behind. Then the next range is made ready while one is inserted, as far as memory allows.
  */
 export const createWriter = (settings: WriterSettings): Writer => {
-  const { queue, store, logger, selfMetrics } = settings
-  const gatherMillis = settings.gatherMillis ?? gatherMillisDefault
+  const { queue, logger, selfMetrics } = settings
   const rangeBytesMax = settings.rangeBytesMax ?? rangeBytesMaxDefault
-  const resourceRows = createResourceRows(store)
+  const inFlight = createInFlightBytes(settings.inFlightBytesMax ?? inFlightBytesMaxDefault)
   const failures = new Map<Signal, string>()
   const abort = new AbortController()
   const loops: Promise<void>[] = []
   const { signal: stopping } = abort
 
-  const rowsWritten = selfMetrics.meter.createCounter('writer_rows', {
-    description: 'Rows inserted, by table',
-  })
-  const poisonRecords = selfMetrics.meter.createCounter('writer_poison_records', {
-    description: 'Queued records that could not be decoded and were set aside',
-  })
   const retries = selfMetrics.meter.createCounter('writer_insert_retries', {
     description: 'Inserts that failed and were tried again',
   })
-  const insertMillis = selfMetrics.meter.createHistogram('writer_insert_duration', {
-    description: 'How long the insert of one block took',
-    unit: 'ms',
-  })
+  for (const [name, observe] of [
+    ['writer_in_flight_bytes', () => inFlight.bytesInUse],
+    ['writer_in_flight_bytes_max', () => inFlight.bytesMax],
+  ] as const)
+    selfMetrics.meter
+      .createObservableGauge(name, {
+        description: 'Bytes of records that are read and not yet in the store',
+        unit: 'By',
+      })
+      .addCallback((result) => result.observe(observe()))
 
   const run = async (signal: Signal): Promise<void> => {
-    const partition = queue.partition(signal)
-    const { intent } = partition.position()
-    if (intent !== undefined) await finishInterrupted(signal, partition, intent)
+    const source: RangeSource = { signal, partition: queue.partition(signal) }
+    const pace = createRangePace(settings.gatherMillis ?? gatherMillisDefault)
+    const { intent } = source.partition.position()
+    if (intent !== undefined) await finishInterrupted(source, intent)
+    let ahead: Promise<ReadRange | undefined> | undefined
     while (!stopping.aborted) {
-      const startedAt = performance.now()
-      const records = await readNext(signal, partition)
-      const [first, last] = [records[0], records.at(-1)]
-      if (first === undefined || last === undefined) continue
-      const fresh: RangeIntent = { first: first.offset, last: last.offset, attempt: 1 }
-      const { next } = partition.position()
-      if (!(await untilDone(signal, () => partition.savePosition({ next, intent: fresh })))) return
-      await writeRange(signal, partition, records, fresh, false)
-      if (partition.bytesBehind(last.offset + 1) < rangeBytesMax)
-        await pause(gatherMillis - (performance.now() - startedAt))
+      const from = source.partition.position().next
+      const read = await (ahead ?? readNext(source, from))
+      ahead = undefined
+      if (read === undefined) continue
+      const { range, lease, readAt } = read
+      const hasMuchBehind = (): boolean => source.partition.bytesBehind(range.last + 1) >= rangeBytesMax / 2
+      if (hasMuchBehind()) ahead = readNext(source, range.last + 1)
+      const isWritten = await writeFresh(source, range)
+      lease.release()
+      if (!isWritten) break
+      pace.wrote(performance.now() - readAt)
+      if (ahead === undefined && !hasMuchBehind())
+        await pause(pace.gatherMillis() - (performance.now() - readAt))
     }
+    ;(await ahead)?.lease.release()
   }
 
-  const readNext = async (signal: Signal, partition: QueuePartition): Promise<QueuedRecord[]> => {
-    const limits = { recordsMax: rangeRecordsMax, bytesMax: rangeBytesMax }
+  /** Undefined when the writer stops, and when nothing can be read now: the caller tries again. */
+  const readNext = async (source: RangeSource, from: number): Promise<ReadRange | undefined> => {
+    const { signal, partition } = source
+    const lease = await inFlight.take(Math.min(partition.bytesBehind(from), rangeBytesMax), stopping)
     try {
-      return await partition.read(partition.position().next, limits, stopping)
+      const limits = { recordsMax: rangeRecordsMax, bytesMax: rangeBytesMax }
+      const records = await partition.read(from, limits, stopping)
+      const readAt = performance.now()
+      lease.resize(bytesOf(records))
+      const [first, last] = [records[0], records.at(-1)]
+      if (first !== undefined && last !== undefined)
+        return {
+          range: prepareRange(signal, records, { first: first.offset, last: last.offset }),
+          lease,
+          readAt,
+        }
     } catch (error) {
       fail(signal, error)
       await pause(retryMillisMax)
-      return []
     }
+    lease.release()
+    return undefined
   }
 
-  const finishInterrupted = async (
-    signal: Signal,
-    partition: QueuePartition,
-    intent: RangeIntent,
-  ): Promise<void> => {
+  const writeFresh = async (source: RangeSource, range: PreparedRange): Promise<boolean> => {
+    const { partition } = source
+    const fresh: RangeIntent = { first: range.first, last: range.last, attempt: 1 }
+    const { next } = partition.position()
+    if (!(await untilDone(source.signal, () => partition.savePosition({ next, intent: fresh })))) return false
+    return rangeWriter.write(source, range, fresh, false)
+  }
+
+  const finishInterrupted = async (source: RangeSource, intent: RangeIntent): Promise<void> => {
+    const { signal, partition } = source
     logger.info({ partition: partition.name, ...intent }, 'finishing the range that was being written')
     let records: QueuedRecord[] = []
     const read = async (): Promise<void> => {
       records = await partition.readRange(intent.first, intent.last)
     }
     if (!(await untilDone(signal, read))) return
-    await writeRange(signal, partition, records, intent, true)
-  }
-
-  const writeRange = async (
-    signal: Signal,
-    partition: QueuePartition,
-    records: readonly QueuedRecord[],
-    intent: RangeIntent,
-    isOutcomeUnknown: boolean,
-  ): Promise<void> => {
-    const batch = decodeBatch(signal, records, (record, error) => {
-      poisonRecords.add(1, { signal })
-      settings.deadLetters.add(signal, record, error)
-    })
-    const identity: RangeIdentity = {
-      partition: partition.identity,
-      firstOffset: intent.first,
-      lastOffset: intent.last,
-    }
-    const state = { partition, identity, intent }
-    if (!(await untilDone(signal, () => resourceRows.write(batch.resources(), records)))) return
-    for (const block of batch.blocks()) if (!(await settle(signal, state, block, isOutcomeUnknown))) return
-    if (!(await untilDone(signal, () => settings.deadLetters.flush()))) return
-    await untilDone(signal, () => partition.savePosition({ next: intent.last + 1 }))
-  }
-
-  /** True when the block is in the store; false only when the writer stops before that. */
-  const settle = async (
-    signal: Signal,
-    state: { partition: QueuePartition; identity: RangeIdentity; intent: RangeIntent },
-    block: RangeBlock,
-    isOutcomeUnknownAtFirst: boolean,
-  ): Promise<boolean> => {
-    let isOutcomeUnknown = isOutcomeUnknownAtFirst
-    return untilDone(signal, async () => {
-      const isRepeated = isOutcomeUnknown
-      if (isRepeated) {
-        if (await store.hasBlock(state.identity, block)) return store.deriveAgain(state.identity, block)
-        // Saved before it is used, so that no two attempts ever carry the same number.
-        state.intent = { ...state.intent, attempt: state.intent.attempt + 1 }
-        await state.partition.savePosition({ next: state.partition.position().next, intent: state.intent })
-      }
-      isOutcomeUnknown = true
-      const startedAt = performance.now()
-      await store.insertBlock(state.identity, state.intent.attempt, block)
-      insertMillis.record(performance.now() - startedAt, { table: block.table })
-      rowsWritten.add(block.rowCount, { table: block.table })
-      if (isRepeated) await store.deriveAgain(state.identity, block)
-    })
+    const lease = await inFlight.take(bytesOf(records), stopping)
+    await rangeWriter.write(source, prepareRange(signal, records, intent), intent, true)
+    lease.release()
   }
 
   /** Repeats an act that may fail for a time. False when the writer stops before it succeeded. */
@@ -165,6 +158,7 @@ export const createWriter = (settings: WriterSettings): Writer => {
         failures.delete(signal)
         return true
       } catch (error) {
+        if (error instanceof RowsRefused) throw error
         fail(signal, error)
         retries.add(1, { signal })
         if (stopping.aborted) return false
@@ -185,6 +179,13 @@ export const createWriter = (settings: WriterSettings): Writer => {
     if (millis > 0) await delay(millis, undefined, { signal: stopping }).catch(() => undefined)
   }
 
+  const rangeWriter = createRangeWriter({
+    store: settings.store,
+    deadLetters: settings.deadLetters,
+    selfMetrics,
+    untilDone,
+  })
+
   return {
     start: () => {
       for (const signal of signals) loops.push(run(signal))
@@ -202,3 +203,6 @@ export const createWriter = (settings: WriterSettings): Writer => {
     failure: () => [...failures].map(([signal, message]) => `${signal}: ${message}`)[0],
   }
 }
+
+const bytesOf = (records: readonly QueuedRecord[]): number =>
+  records.reduce((sum, { payload }) => sum + payload.length, 0)
