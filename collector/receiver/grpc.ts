@@ -98,14 +98,15 @@ const createHandler = (parts: GrpcReceiverParts, signal: Signal) => {
     respond: sendUnaryData<Uint8Array>,
   ): Promise<void> => {
     const bytes = call.request
+    const byteCount = bytes.length
     const lease = parts.budget.lease()
     const finish = (code: string): void => {
       lease.release()
-      parts.metrics.request({ transport: 'grpc', signal, code, bytes: bytes.length })
+      parts.metrics.request({ transport: 'grpc', signal, code, bytes: byteCount })
     }
     try {
       const tenant = parts.authenticate(authorizationOf(call.metadata))
-      if (!lease.cover(bytes.length - expectedCallBytes)) throw overloaded()
+      if (!lease.cover(byteCount - expectedCallBytes)) throw overloaded()
       const partial = await parts.receive({ signal, encoding: 'protobuf', tenant, bytes })
       finish('0')
       respond(null, encodeExportResponse(signal, 'protobuf', partial))

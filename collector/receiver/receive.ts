@@ -2,7 +2,8 @@ import { Unavailable } from '#runtime/errors.ts'
 import type { Encoding, PartialSuccess } from '#telemetry/otlp/export-response.ts'
 import type { Signal } from '#telemetry/otlp/messages.ts'
 import type { QueueAppender } from '../queue/queue.ts'
-import { prepareAsItCame, prepareDecoded } from './prepare.ts'
+import { prepareAsItCame, prepareDecoded, type PreparedExport, type UnpreparedExport } from './prepare.ts'
+import type { PreparePool } from './prepare-pool.ts'
 import type { ReceiverMetrics } from './receiver-metrics.ts'
 import { describeRejections } from './rejections.ts'
 
@@ -13,16 +14,21 @@ export interface ReceivedExport {
   bytes: Uint8Array
 }
 
+/** Beyond these sizes an export is prepared in a process of its own. Up to them it holds the event loop for some milliseconds. */
+const skimHereBytesMax = 4 << 20
+const decodeHereBytesMax = 256 << 10
+
 /**
  * The one way of an export into the queue, whatever transport brought it. Resolves once what is kept is durable.
  *
  * @throws OtlpDecodeError when the bytes are no export request
- * @throws Unavailable when the queue cannot take it now; nothing of the request is kept then
+ * @throws Unavailable when it cannot be decoded or queued now; nothing of the request is kept then
  */
 export type Receive = (received: ReceivedExport) => Promise<PartialSuccess>
 
 export const createReceive = (parts: {
   queue: QueueAppender
+  preparePool: PreparePool
   retentionNanos: Readonly<Record<Signal, bigint>>
   metrics: ReceiverMetrics
   now: () => number
@@ -31,7 +37,7 @@ export const createReceive = (parts: {
   return async ({ signal, encoding, tenant, bytes }) => {
     const retentionNanos = parts.retentionNanos[signal]
     const unprepared = { signal, encoding, bytes, nowMillis: parts.now(), retentionNanos }
-    const { payload, mayRepeat, tally } = prepareAsItCame(unprepared) ?? prepareDecoded(unprepared)
+    const { payload, mayRepeat, tally } = await prepare(unprepared, parts.preparePool)
     for (const [reason, { count }] of tally.reasons) metrics.refused(signal, count, reason)
     if (payload !== undefined) {
       try {
@@ -45,4 +51,10 @@ export const createReceive = (parts: {
     }
     return { rejected: BigInt(tally.rejected), errorMessage: describeRejections(signal, tally) }
   }
+}
+
+const prepare = async (unprepared: UnpreparedExport, pool: PreparePool): Promise<PreparedExport> => {
+  const { length } = unprepared.bytes
+  const asItCame = length <= skimHereBytesMax ? prepareAsItCame(unprepared) : undefined
+  return asItCame ?? (length <= decodeHereBytesMax ? prepareDecoded(unprepared) : pool.prepare(unprepared))
 }

@@ -10,6 +10,7 @@ import { createAuthenticate } from './authenticate.ts'
 import { createByteBudget } from './byte-budget.ts'
 import { createGrpcReceiver } from './grpc.ts'
 import { createHttpReceiver } from './http.ts'
+import { createPreparePool } from './prepare-pool.ts'
 import { createReceive } from './receive.ts'
 import { createReceiverMetrics, type ReceiverCounts } from './receiver-metrics.ts'
 import { createToRefusal } from './refusal.ts'
@@ -47,8 +48,14 @@ export const createReceiver = (settings: ReceiverSettings): Receiver => {
   const { logger, queue, retentionNanos, now = Date.now, stopMillis = 5000 } = settings
   const budget = createByteBudget(settings.bytesInUseMax ?? 256 * 2 ** 20)
   const metrics = createReceiverMetrics(settings.selfMetrics, budget)
+  const preparePool = createPreparePool()
+  settings.selfMetrics.meter
+    .createObservableGauge('receiver_large_exports_waiting', {
+      description: 'Large exports that wait to be decoded',
+    })
+    .addCallback((result) => result.observe(preparePool.waiting()))
   const parts = {
-    receive: createReceive({ queue, retentionNanos, metrics, now }),
+    receive: createReceive({ queue, preparePool, retentionNanos, metrics, now }),
     authenticate: createAuthenticate(settings.tokens),
     budget,
     requestBytesMax: settings.requestBytesMax ?? 64 * 2 ** 20,
@@ -62,6 +69,7 @@ export const createReceiver = (settings: ReceiverSettings): Receiver => {
 
   const stop = async (): Promise<void> => {
     await Promise.all([stopHttp(http, stopMillis), stopGrpc(grpc, stopMillis)])
+    await preparePool.stop()
   }
   return {
     start: async () => {
