@@ -43,9 +43,13 @@ export const createTimeSlices = (firstNanos: bigint): TimeSlices => {
 const bigMax = (a: bigint, b: bigint): bigint => (a > b ? a : b)
 const bigMin = (a: bigint, b: bigint): bigint => (a < b ? a : b)
 
-/** What a read gives, or undefined where it took too long; a caller who no longer waits is another matter. */
+/** Time ran out; a caller who no longer waits is another matter. */
+export const isTooSlow = (scope: ReadScope, error: unknown): boolean =>
+  error instanceof QueryStopped && !scope.signal?.aborted
+
+/** What a read gives, or undefined where it took too long. */
 export const unlessTooSlow = <T>(scope: ReadScope, reading: Promise<T>): Promise<T | undefined> =>
   reading.catch((error: unknown) => {
-    if (error instanceof QueryStopped && !scope.signal?.aborted) return undefined
+    if (isTooSlow(scope, error)) return undefined
     throw error
   })

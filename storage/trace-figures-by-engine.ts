@@ -1,4 +1,4 @@
-import type { Store } from './connection.ts'
+import { type QueryOptions, QueryTooLarge, type Store } from './connection.ts'
 import { type ReadScope, limitedTo } from './read-scope.ts'
 import { type Sql, sql } from './sql.ts'
 import { type TraceFigures, durationNanosMax, partsPerTraceMax } from './trace-figures.ts'
@@ -6,14 +6,37 @@ import type { SpanQuestion } from './trace-filters.ts'
 
 const countSeconds = 10
 
-/** As figuresOf, for traces with more rows than are worth carrying out of the engine. `place` says where they lie. */
+/** Traces whose figures the engine counts. */
+export interface CountedTraces {
+  traceIds: readonly string[]
+  /** Where the spans of these lie. */
+  placeOf: (traceIds: readonly string[]) => Sql
+  seconds?: number
+}
+
+/**
+ * As figuresOf, for traces with more rows than are worth carrying out of the engine. What is too much for one statement is
+ * counted in two.
+ */
 export const countFigures = async (
   store: Store,
   scope: ReadScope,
-  place: Sql,
+  { traceIds, placeOf, seconds = countSeconds }: CountedTraces,
   question: SpanQuestion,
 ): Promise<TraceFigures[]> => {
-  const rows = await store.query<FiguresRow>(figures(scope, place, question), limitedTo(scope, countSeconds))
+  try {
+    return await countAtOnce(store, figures(scope, placeOf(traceIds), question), limitedTo(scope, seconds))
+  } catch (error) {
+    if (!(error instanceof QueryTooLarge) || traceIds.length === 1) throw error
+    const half = traceIds.length >> 1
+    const count = (some: readonly string[]): Promise<TraceFigures[]> =>
+      countFigures(store, scope, { traceIds: some, placeOf, seconds }, question)
+    return [...(await count(traceIds.slice(0, half))), ...(await count(traceIds.slice(half)))]
+  }
+}
+
+const countAtOnce = async (store: Store, statement: Sql, options: QueryOptions): Promise<TraceFigures[]> => {
+  const rows = await store.query<FiguresRow>(statement, options)
   return rows.map((row) => ({
     traceId: row.trace,
     startNanos: BigInt(row.trace_start),
@@ -59,7 +82,8 @@ interface FiguresRow {
   parts: [resource: string, spanCount: string, errorCount: string][]
 }
 
-const isMatch = ({ range, conditions }: SpanQuestion): Sql =>
+/** That a row is of a span in the range that meets what is asked. */
+export const isMatch = ({ range, conditions }: SpanQuestion): Sql =>
   sql.join(
     [
       sql`start_time >= ${sql.dateTime64(range.fromNanos)}`,

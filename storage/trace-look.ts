@@ -1,16 +1,11 @@
 import type { TimeRange } from './read-scope.ts'
 import type { Candidates, TraceMatches, TraceSearching } from './trace-candidates.ts'
-import { type TraceFigures, type TraceSpan, figuresOf, spansOfRows } from './trace-figures.ts'
-import { countFigures } from './trace-figures-by-engine.ts'
+import { isTooSlow } from './time-slices.ts'
+import { type TraceSpan, figuresOf, spansOfRows } from './trace-figures.ts'
 import { type SpanQuestion, isCostly } from './trace-filters.ts'
 import { newestFirst } from './trace-order.ts'
-import {
-  type TraceRow,
-  isOfTraces,
-  readRowsInSlots,
-  readRowsOfTraces,
-  traceReachNanos,
-} from './trace-rows.ts'
+import { type PlacedTrace, placeOfFigures, placeTraces } from './trace-places.ts'
+import { type TraceRow, readRowsInSlots, readRowsOfTraces, traceReachNanos } from './trace-rows.ts'
 import {
   type SlotsByKey,
   besideNanos,
@@ -21,49 +16,123 @@ import {
 } from './trace-slots.ts'
 import type { TracePosition } from './trace-store.ts'
 
+/** What came of a look at candidates. */
+export interface Looked {
+  placed: PlacedTrace[]
+  /** Every trace whose place is between here and where the search for candidates began is among them, or was before. */
+  reached: TracePosition
+  isOutOfTime: boolean
+}
+
 /**
  * Looks at candidates as whole traces. Nearly all traces lie within one slot, so the slots that led to a trace are read
  * by its key alone. Where something is seen to be missing there, the trace is read again by its id, wherever it lies
- * within a day.
+ * within a day. What time did not suffice for is left behind what was reached.
  */
 export const lookAtTraces = async (
-  { store, scope, question }: TraceSearching,
+  searching: TraceSearching,
+  candidates: Candidates,
+  asked: { before: TracePosition; isKnown: (traceId: string) => boolean },
+): Promise<Looked> => {
+  const placed: PlacedTrace[] = []
+  const unsettled: Unsettled = { keys: new Set(candidates.slotsByKey.keys()), unclear: [], large: [] }
+  try {
+    await lookNear(searching, candidates, asked, { placed, unsettled })
+    await lookFar(searching, candidates, { placed, unsettled })
+    return { placed, reached: candidates.reached, isOutOfTime: candidates.isOutOfTime }
+  } catch (error) {
+    if (!isTooSlow(searching.scope, error)) throw error
+    const reached = reachedWithout(unsettled, candidates, asked.before)
+    return { placed, reached, isOutOfTime: true }
+  }
+}
+
+/** What was not looked at yet, or not yet as a whole. */
+interface Unsettled {
+  keys: Set<number>
+  /** Ids of traces that may have spans elsewhere. */
+  unclear: string[]
+  /** Ids of traces of many rows. */
+  large: string[]
+}
+
+interface Looking {
+  placed: PlacedTrace[]
+  unsettled: Unsettled
+}
+
+const lookNear = async (
+  { store, scope, question, lookDeadlineMillis }: TraceSearching,
   candidates: Candidates,
   { before, isKnown }: { before: TracePosition; isKnown: (traceId: string) => boolean },
-): Promise<TraceFigures[]> => {
-  if (candidates.slotsByKey.size === 0) return []
+  { placed, unsettled }: Looking,
+): Promise<void> => {
+  if (candidates.slotsByKey.size === 0) return
   const noted = isNoted(question) ? candidates.matches : undefined
   const slotsByKey = slotsToRead(candidates.slotsByKey)
-  const reader = { store, scope, question: noted ? undefined : question }
+  const reader = {
+    store,
+    scope,
+    question: noted ? undefined : question,
+    deadlineMillis: lookDeadlineMillis,
+  }
   const isAsked = isAskedFor(question.range)
-  const figures: TraceFigures[] = []
-  const unclear: string[] = []
-  const tooLarge: string[] = []
-
+  const isCandidate = (traceId: string): boolean => !isKnown(traceId) && (noted?.has(traceId) ?? true)
   for await (const near of readRowsInSlots(reader, slotsByKey)) {
     for (const [traceId, rows] of near.rowsByTrace) {
+      if (!isCandidate(traceId)) continue
       const matches = noted?.get(traceId)
-      if (isKnown(traceId) || (noted && matches === undefined)) continue
       const spans = spansOfRows(rows)
-      if (!isWhole(spans, slotsByKey.get(traceKeyOf(traceId)))) unclear.push(traceId)
-      else if (matches === undefined) figures.push(figuresOf(traceId, spans, isAsked))
-      else if (areAllNoted(rows, spans, matches, { range: question.range, before }))
-        figures.push(figuresOf(traceId, spans, ({ id }) => matches.spanIds.has(id)))
-      else unclear.push(traceId)
+      if (!isWhole(spans, slotsByKey.get(traceKeyOf(traceId)))) unsettled.unclear.push(traceId)
+      else if (matches === undefined)
+        placed.push(...placeOfFigures(figuresOf(traceId, spans, isAsked), question))
+      else if (areAllNoted(rows, spans, matches, { range: question.range, before })) {
+        const figures = figuresOf(traceId, spans, ({ id }) => matches.spanIds.has(id))
+        placed.push(...placeOfFigures(figures, question))
+      } else unsettled.unclear.push(traceId)
     }
-    tooLarge.push(...near.tooLarge.filter((traceId) => !isKnown(traceId) && (noted?.has(traceId) ?? true)))
+    unsettled.large.push(...near.tooLarge.filter(isCandidate))
+    for (const key of near.items) unsettled.keys.delete(key)
   }
+}
 
-  if (unclear.length + tooLarge.length === 0) return figures
-  const within = reachOf([...unclear, ...tooLarge], slotsByKey)
-  for await (const far of readRowsOfTraces({ store, scope, question }, unclear, within)) {
-    for (const [traceId, rows] of far.rowsByTrace)
-      figures.push(figuresOf(traceId, spansOfRows(rows), isAsked))
-    tooLarge.push(...far.tooLarge)
+/** By id, the newest first. */
+const lookFar = async (
+  { store, scope, question, lookDeadlineMillis }: TraceSearching,
+  candidates: Candidates,
+  { placed, unsettled }: Looking,
+): Promise<void> => {
+  const reader = { store, scope, question, deadlineMillis: lookDeadlineMillis }
+  const isAsked = isAskedFor(question.range)
+  const large = new Set(unsettled.large)
+  for (const { traceIds, within } of groupsOf([...unsettled.unclear, ...large], candidates.slotsByKey)) {
+    const unclear = traceIds.filter((traceId) => !large.has(traceId))
+    const groupLarge = traceIds.filter((traceId) => large.has(traceId))
+    for await (const far of readRowsOfTraces(reader, unclear, within)) {
+      for (const [traceId, rows] of far.rowsByTrace)
+        placed.push(...placeOfFigures(figuresOf(traceId, spansOfRows(rows), isAsked), question))
+      groupLarge.push(...far.tooLarge)
+    }
+    placed.push(...(await placeTraces(reader, groupLarge, within)))
+    const settled = new Set(traceIds)
+    unsettled.unclear = unsettled.unclear.filter((traceId) => !settled.has(traceId))
+    unsettled.large = unsettled.large.filter((traceId) => !settled.has(traceId))
   }
-  if (tooLarge.length > 0)
-    figures.push(...(await countFigures(store, scope, isOfTraces(tooLarge, within), question)))
-  return figures
+}
+
+/** Behind all that was left: its place is not after the newest span that led to it. */
+const reachedWithout = (
+  { keys, unclear, large }: Unsettled,
+  { newestByKey, reached }: Candidates,
+  before: TracePosition,
+): TracePosition => {
+  const left = new Set([...keys, ...unclear.map(traceKeyOf), ...large.map(traceKeyOf)])
+  const newest = [...left].reduce((max, key) => {
+    const nanos = newestByKey.get(key) ?? before.startNanos
+    return nanos > max ? nanos : max
+  }, reached.startNanos)
+  const position = { startNanos: newest + 1n, traceId: '' }
+  return newestFirst(before, position) < 0 ? position : before
 }
 
 const isAskedFor =
@@ -100,13 +169,35 @@ const areAllNoted = (
     return newestFirst(before, position) < 0 && newestFirst(position, notedFrom) <= 0
   })
 
-/** A day to either side of the slots that led to these traces. */
-const reachOf = (traceIds: readonly string[], slotsByKey: SlotsByKey): TimeRange => {
-  const slots = traceIds.flatMap((traceId) => [...(slotsByKey.get(traceKeyOf(traceId)) ?? [])])
-  return {
-    fromNanos:
-      startOfSlot(slots.reduce((min, slot) => Math.min(min, slot), Number.MAX_SAFE_INTEGER)) -
-      traceReachNanos,
-    toNanos: startOfSlot(slots.reduce((max, slot) => Math.max(max, slot), 0) + 1) + traceReachNanos,
+/** Traces that are looked for together lie this close, so that none is looked for where only others can be. */
+const slotsPerGroupMax = 7 * 288
+
+/** Traces with the time in which each may lie: a day to either side of the slots that led to those of its group. */
+const groupsOf = (
+  traceIds: readonly string[],
+  slotsByKey: SlotsByKey,
+): { traceIds: string[]; within: TimeRange }[] => {
+  const ends = traceIds.map((traceId) => {
+    const slots = [...(slotsByKey.get(traceKeyOf(traceId)) ?? [])]
+    return {
+      traceId,
+      first: slots.reduce((min, slot) => Math.min(min, slot), Number.MAX_SAFE_INTEGER),
+      last: slots.reduce((max, slot) => Math.max(max, slot), 0),
+    }
+  })
+  const groups: { traceIds: string[]; first: number; last: number }[] = []
+  for (const { traceId, first, last } of ends.toSorted((a, b) => b.last - a.last)) {
+    const group = groups.at(-1)
+    if (group && group.last - Math.min(group.first, first) <= slotsPerGroupMax) {
+      group.traceIds.push(traceId)
+      group.first = Math.min(group.first, first)
+    } else groups.push({ traceIds: [traceId], first, last })
   }
+  return groups.map(({ traceIds: grouped, first, last }) => ({
+    traceIds: grouped,
+    within: {
+      fromNanos: startOfSlot(first) - traceReachNanos,
+      toNanos: startOfSlot(last + 1) + traceReachNanos,
+    },
+  }))
 }

@@ -1,10 +1,10 @@
 import { limitedTo } from './read-scope.ts'
 import { sql } from './sql.ts'
 import { unlessTooSlow } from './time-slices.ts'
-import type { Candidates, TraceMatches, TraceSearching } from './trace-candidates.ts'
+import type { Candidates, TraceMatches, TraceSearching, Wanted } from './trace-candidates.ts'
 import { isCostly, whereSpans } from './trace-filters.ts'
 import { isPast } from './trace-order.ts'
-import { slotsAround, traceKeyOf } from './trace-slots.ts'
+import { idSet, slotsAround, traceKeyOf } from './trace-slots.ts'
 import type { TracePosition } from './trace-store.ts'
 
 const sliceSeconds = 5
@@ -17,16 +17,21 @@ const spanIdsPerTraceMax = 1000
 /** Candidates from the spans themselves, slice by slice, until there are as many as wanted. */
 export const gatherMatches = async (
   searching: TraceSearching,
-  before: TracePosition,
-  wanted: number,
+  { before, count: wanted, passed }: Wanted,
 ): Promise<Candidates> => {
   const { scope, question, slices, deadlineMillis } = searching
-  const gathered: Found = { slotsByKey: new Map(), matches: new Map(), reached: before, isOutOfTime: false }
+  const gathered: Found = {
+    slotsByKey: new Map(),
+    newestByKey: new Map(),
+    matches: new Map(),
+    reached: before,
+    isOutOfTime: false,
+  }
   while (gathered.matches.size < wanted && !isPast(gathered.reached, question.range)) {
     gathered.isOutOfTime = performance.now() > deadlineMillis
     if (gathered.isOutOfTime) break
     const fromNanos = slices.startOf(gathered.reached.startNanos, question.range)
-    const slice = { fromNanos, before: gathered.reached, wanted: wanted - gathered.matches.size }
+    const slice = { fromNanos, before: gathered.reached, wanted: wanted - gathered.matches.size, passed }
     const read = await unlessTooSlow(scope, readMatches(searching, slice))
     if (read === undefined) {
       if (slices.shrink()) continue
@@ -49,6 +54,7 @@ interface Slice {
   fromNanos: bigint
   before: TracePosition
   wanted: number
+  passed: ReadonlySet<string>
 }
 
 type Found = Candidates & { matches: Map<string, TraceMatches> }
@@ -59,7 +65,7 @@ type Found = Candidates & { matches: Map<string, TraceMatches> }
  */
 export const readMatches = async (
   { store, scope, question }: TraceSearching,
-  { fromNanos, before, wanted }: Slice,
+  { fromNanos, before, wanted, passed }: Slice,
 ): Promise<Found> => {
   const tracesMax = wanted + Math.max(tracesSpare, wanted >> 3)
   const end = sql.dateTime64(before.startNanos)
@@ -72,6 +78,7 @@ export const readMatches = async (
       : sql`start_time <= ${end} AND (start_time < ${end} OR trace_id < ${beforeId})`,
     // A trace none of whose matching spans failed is found by one that did not.
     ...(question.filters.status === 'ok' ? [sql`status_code != 2`] : []),
+    ...(passed.size > 0 ? [sql`trace_id NOT IN ${idSet(passed)}`] : []),
   ]
   const rows = await store.query<MatchRow>(
     sql`
@@ -88,6 +95,7 @@ export const readMatches = async (
   const last = rows.length === tracesMax ? rows.at(-1) : undefined
   const found: Found = {
     slotsByKey: new Map(),
+    newestByKey: new Map(),
     matches: new Map(),
     reached: last
       ? { startNanos: BigInt(last.newest), traceId: last.trace }
@@ -96,7 +104,9 @@ export const readMatches = async (
   }
   for (const { trace, newest, oldest, spans = [] } of rows) {
     const slots = new Set([...slotsAround(BigInt(oldest)), ...slotsAround(BigInt(newest))])
-    addSlots(found.slotsByKey, traceKeyOf(trace), slots)
+    const key = traceKeyOf(trace)
+    addSlots(found.slotsByKey, key, slots)
+    if (!found.newestByKey.has(key)) found.newestByKey.set(key, BigInt(newest))
     found.matches.set(trace, {
       spanIds: new Set(spans),
       notedFrom: { startNanos: fromNanos, traceId: '' },
@@ -115,7 +125,9 @@ interface MatchRow {
 
 const noteSpans = sql`, groupUniqArray(${sql.uint64(spanIdsPerTraceMax)})(hex(substring(span_ids, 1, 8))) AS spans`
 
-const add = (gathered: Found, { slotsByKey, matches, reached }: Found): void => {
+const add = (gathered: Found, { slotsByKey, newestByKey, matches, reached }: Found): void => {
+  for (const [key, newest] of newestByKey)
+    if (!gathered.newestByKey.has(key)) gathered.newestByKey.set(key, newest)
   for (const [key, slots] of slotsByKey) addSlots(gathered.slotsByKey, key, slots)
   // Had they more of them down to here, they would be among those that were found now.
   for (const known of gathered.matches.values()) known.notedFrom = reached

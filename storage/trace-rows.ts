@@ -1,8 +1,8 @@
-import type { Store } from './connection.ts'
+import { QueryTooLarge, type Store } from './connection.ts'
 import { type ReadScope, type TimeRange, limitedTo } from './read-scope.ts'
 import { type Sql, sql } from './sql.ts'
 import type { SpanQuestion } from './trace-filters.ts'
-import { type SlotsByKey, liesIn } from './trace-slots.ts'
+import { type SlotsByKey, liesIn, traceKeyColumn } from './trace-slots.ts'
 
 /** What a span's row tells of its trace. */
 export interface TraceRow {
@@ -20,9 +20,11 @@ export interface TraceRow {
   is_match?: number | boolean
 }
 
-export interface TraceRows {
+export interface TraceRows<Item> {
+  /** What these rows are all of: keys, or ids. */
+  items: readonly Item[]
   rowsByTrace: Map<string, TraceRow[]>
-  /** Traces of which no rows are given, because one alone has too many. */
+  /** Traces of which no rows are given, because they have many. */
   tooLarge: readonly string[]
 }
 
@@ -31,13 +33,16 @@ export interface RowReader {
   readonly scope: ReadScope
   /** What matches; undefined where that need not be told. */
   readonly question: SpanQuestion | undefined
+  /** As `performance.now()` tells time: nothing is read after that. */
+  readonly deadlineMillis: number
 }
 
 /** Traces that are asked for by id are looked for so far beyond the time in which they were found. */
 export const traceReachNanos = 86_400_000_000_000n
 
-/** More rows are not taken at once: they are read in parts, and what has too many by itself is left to the engine. */
+/** More rows are not taken at once. Where there are more, traces of many are left to the engine, and others read in parts. */
 const rowsMax = 20_000
+const rowsPerTraceMax = 500
 const tracesPerStatement = 400
 const slotsPerStatement = 4000
 const readSeconds = 10
@@ -49,26 +54,31 @@ const readSeconds = 10
 export const readRowsInSlots = async function* (
   reader: RowReader,
   slotsByKey: SlotsByKey,
-): AsyncGenerator<TraceRows> {
+): AsyncGenerator<TraceRows<number>> {
   const place = (keys: readonly number[]): Sql =>
     liesIn(new Map(keys.map((key) => [key, slotsByKey.get(key) ?? new Set<number>()])))
-  const parts = readInParts(keysInParts(slotsByKey), (keys) => readRows(reader, place(keys)))
-  for await (const { rowsByTrace, tooLarge } of parts) {
-    const ids = await Promise.all(tooLarge.map((key) => readTraceIds(reader, place([key]))))
-    yield { rowsByTrace, tooLarge: ids.flat() }
-  }
+  for await (const { items, rowsByTrace, large } of readInParts(reader, keysInParts(slotsByKey), {
+    place,
+    column: traceKeyColumn,
+  }))
+    yield { items, rowsByTrace, tooLarge: large.length > 0 ? await readTraceIds(reader, place(large)) : [] }
 }
 
 /** All rows of these traces within a time that may be long; they come as those in slots do. */
-export const readRowsOfTraces = (
+export const readRowsOfTraces = async function* (
   reader: RowReader,
   traceIds: readonly string[],
   within: TimeRange,
-): AsyncGenerator<TraceRows> => {
+): AsyncGenerator<TraceRows<string>> {
   const parts = []
   for (let start = 0; start < traceIds.length; start += tracesPerStatement)
     parts.push(traceIds.slice(start, start + tracesPerStatement))
-  return readInParts(parts, (ids) => readRows(reader, isOfTraces(ids, within)))
+  const place = (ids: readonly string[]): Sql => isOfTraces(ids, within)
+  for await (const { items, rowsByTrace, large } of readInParts(reader, parts, {
+    place,
+    column: sql`lower(hex(trace_id))`,
+  }))
+    yield { items, rowsByTrace, tooLarge: large }
 }
 
 /** Through the index on the id's text; what it leaves is compared as bytes, which is quicker and tells the key as well. */
@@ -91,7 +101,7 @@ export const isOfTraces = (traceIds: readonly string[], within: TimeRange | unde
   return sql.join(conditions, sql` AND `)
 }
 
-const readRows = ({ store, scope, question }: RowReader, place: Sql): Promise<TraceRow[]> =>
+const readRows = ({ store, scope, question, deadlineMillis }: RowReader, place: Sql): Promise<TraceRow[]> =>
   store.query<TraceRow>(
     sql`
       SELECT lower(hex(trace_id)) AS trace, hex(span_ids) AS ids, toUnixTimestamp64Nano(start_time) AS start, duration_nanos,
@@ -101,8 +111,12 @@ const readRows = ({ store, scope, question }: RowReader, place: Sql): Promise<Tr
       WHERE tenant = ${sql.string(scope.tenant)}
       LIMIT ${sql.uint64(rowsMax + 1)}
       ${pointReads}`,
-    limitedTo(scope, readSeconds),
+    limitedTo(scope, secondsUntil(deadlineMillis)),
   )
+
+/** For one statement. */
+export const secondsUntil = (deadlineMillis: number): number =>
+  Math.min(readSeconds, (deadlineMillis - performance.now()) / 1000)
 
 /** A granule here, a granule there: found before reading begins, and shared among threads however few they are. */
 const pointReads = sql`SETTINGS use_skip_indexes_on_data_read = 0, merge_tree_min_rows_for_concurrent_read = 1, merge_tree_min_bytes_for_concurrent_read = 1`
@@ -110,26 +124,67 @@ const pointReads = sql`SETTINGS use_skip_indexes_on_data_read = 0, merge_tree_mi
 const isMatch = ({ conditions }: SpanQuestion): Sql =>
   conditions.length === 0 ? sql`, true AS is_match` : sql`, (${sql.join(conditions, sql` AND `)}) AS is_match`
 
-const readTraceIds = async ({ store, scope }: RowReader, place: Sql): Promise<string[]> => {
+const readTraceIds = async ({ store, scope, deadlineMillis }: RowReader, place: Sql): Promise<string[]> => {
   const rows = await store.query<{ trace: string }>(
-    sql`SELECT DISTINCT lower(hex(trace_id)) AS trace FROM spans WHERE tenant = ${sql.string(scope.tenant)} AND ${place}`,
-    limitedTo(scope, readSeconds),
+    sql`SELECT DISTINCT lower(hex(trace_id)) AS trace FROM spans PREWHERE ${place} WHERE tenant = ${sql.string(scope.tenant)}`,
+    limitedTo(scope, secondsUntil(deadlineMillis)),
   )
   return rows.map(({ trace }) => trace)
 }
 
-const readInParts = async function* <Item>(
+/** Where rows of items lie, and the column that tells which item a row is of. */
+interface ItemRows<Item> {
+  place: (items: readonly Item[]) => Sql
+  column: Sql
+}
+
+const readInParts = async function* <Item extends string | number>(
+  reader: RowReader,
   parts: readonly (readonly Item[])[],
-  read: (items: readonly Item[]) => Promise<TraceRow[]>,
-): AsyncGenerator<{ rowsByTrace: Map<string, TraceRow[]>; tooLarge: readonly Item[] }> {
+  { place, column }: ItemRows<Item>,
+): AsyncGenerator<{ items: readonly Item[]; rowsByTrace: Map<string, TraceRow[]>; large: readonly Item[] }> {
   const waiting = parts.toReversed()
   for (let items = waiting.pop(); items !== undefined; items = waiting.pop()) {
-    const rows = await read(items)
-    if (rows.length <= rowsMax) yield { rowsByTrace: Map.groupBy(rows, (row) => row.trace), tooLarge: [] }
-    else if (items.length === 1) yield { rowsByTrace: new Map(), tooLarge: items }
-    else waiting.push(items.slice(items.length >> 1), items.slice(0, items.length >> 1))
+    const rows = await readRows(reader, place(items)).catch(undefinedIfTooLarge)
+    if (rows !== undefined && rows.length <= rowsMax) {
+      yield { items, rowsByTrace: Map.groupBy(rows, (row) => row.trace), large: [] }
+      continue
+    }
+    if (items.length === 1) {
+      yield { items, rowsByTrace: new Map(), large: items }
+      continue
+    }
+    const counts = await countRows<Item>(reader, place(items), column)
+    const large = items.filter((item) => (counts.get(item) ?? 0) > rowsPerTraceMax)
+    if (large.length > 0) yield { items: large, rowsByTrace: new Map(), large }
+    const others = items.filter((item) => (counts.get(item) ?? 0) <= rowsPerTraceMax)
+    const isFew = large.length > 0 && sumOf(others, counts) <= rowsMax / 2
+    const half = isFew ? 0 : others.length >> 1
+    waiting.push(...[others.slice(half), others.slice(0, half)].filter((some) => some.length > 0))
   }
 }
+
+const undefinedIfTooLarge = (error: unknown): undefined => {
+  if (!(error instanceof QueryTooLarge)) throw error
+}
+
+const countRows = async <Item>(
+  { store, scope, deadlineMillis }: RowReader,
+  place: Sql,
+  column: Sql,
+): Promise<Map<Item, number>> => {
+  const rows = await store.query<{ item: Item; row_count: string }>(
+    sql`
+      SELECT ${column} AS item, count() AS row_count FROM spans
+      PREWHERE ${place} WHERE tenant = ${sql.string(scope.tenant)}
+      GROUP BY item ${pointReads}`,
+    limitedTo(scope, secondsUntil(deadlineMillis)),
+  )
+  return new Map(rows.map(({ item, row_count }) => [item, Number(row_count)]))
+}
+
+const sumOf = <Item>(items: readonly Item[], counts: ReadonlyMap<Item, number>): number =>
+  items.reduce((sum, item) => sum + (counts.get(item) ?? 0), 0)
 
 const keysInParts = (slotsByKey: SlotsByKey): number[][] => {
   const parts: number[][] = []

@@ -5,6 +5,7 @@ import { unlessTooSlow } from './time-slices.ts'
 import { countFigures } from './trace-figures-by-engine.ts'
 import { type SpanQuestion, askOfSpans, whereSpans } from './trace-filters.ts'
 import { newestFirst } from './trace-order.ts'
+import { placeOfFigures } from './trace-places.ts'
 import { traceReachNanos } from './trace-rows.ts'
 import { traceKeyColumn, traceKeyOf } from './trace-slots.ts'
 import type { TraceSample, TraceSamplePage } from './trace-store.ts'
@@ -36,10 +37,22 @@ export const sampleTraces = async (
     if (isComplete) break
   }
   if (picked.length === 0) return { traces: [], isComplete }
-  const figures = await countFigures(store, scope, placeOf(picked, question), question)
-  const summaries = await summariesOf(store, scope, figures, filters.status)
-  const newest = summaries.toSorted((a, b) => newestFirst(a.position, b.position))
-  return { traces: newest.map(({ trace }) => trace), isComplete }
+  const figures = await countFigures(
+    store,
+    scope,
+    { traceIds: picked, placeOf: (ids) => placeOf(ids, question) },
+    question,
+  )
+  const placed = figures.flatMap((each) => placeOfFigures(each, question))
+  const newest = placed.toSorted((a, b) => newestFirst(a.position, b.position))
+  return {
+    traces: await summariesOf(
+      store,
+      scope,
+      newest.map((each) => each.figures),
+    ),
+    isComplete,
+  }
 }
 
 interface Intervals {

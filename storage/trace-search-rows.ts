@@ -3,13 +3,14 @@ import { limitedTo } from './read-scope.ts'
 import { serviceConditions } from './resource-rows.ts'
 import { type Sql, sql } from './sql.ts'
 import { unlessTooSlow } from './time-slices.ts'
-import type { Candidates, TraceSearching } from './trace-candidates.ts'
+import type { Candidates, TraceSearching, Wanted } from './trace-candidates.ts'
 import { readMatches } from './trace-matches.ts'
 import { isPast } from './trace-order.ts'
-import { slotsAround } from './trace-slots.ts'
+import { idSet, keySet, slotsAround, traceKeyColumn, traceKeyOf } from './trace-slots.ts'
 import type { SpanFilters, TracePosition } from './trace-store.ts'
 
 const nanosPerMilli = 1_000_000n
+const nanosPerMinute = 60_000n * nanosPerMilli
 const sliceSeconds = 5
 const sliceGrowth = 8n
 /** A trace has several spans in a service, and what costs is the statement, not the row. */
@@ -29,12 +30,37 @@ export const isFoundBySearchRows = ({ service, attributes = [], pod }: SpanFilte
  */
 export const gatherFromSearchRows = async (
   searching: TraceSearching,
-  before: TracePosition,
-  wanted: number,
+  wanted: Wanted,
+): Promise<Candidates> => {
+  const gathered = await gatherByKey(searching, wanted)
+  const { before, passed } = wanted
+  if (passed.size === 0 || gathered.reached === before) return gathered
+  const strangers = await unlessTooSlow(
+    searching.scope,
+    readStrangers(searching, passed, { fromNanos: gathered.reached.startNanos, before }),
+  )
+  if (strangers === undefined)
+    return { ...gathered, slotsByKey: new Map(), newestByKey: new Map(), reached: before, isOutOfTime: true }
+  for (const { trace, oldest, newest } of strangers) {
+    const key = traceKeyOf(trace)
+    const slots = new Set<number>()
+    for (let nanos = BigInt(oldest); nanos < BigInt(newest); nanos += nanosPerMinute)
+      for (const slot of slotsAround(nanos)) slots.add(slot)
+    for (const slot of slotsAround(BigInt(newest))) slots.add(slot)
+    gathered.slotsByKey.set(key, slots.union(gathered.slotsByKey.get(key) ?? new Set()))
+    gathered.newestByKey.set(key, BigInt(newest))
+  }
+  return gathered
+}
+
+const gatherByKey = async (
+  searching: TraceSearching,
+  { before, count: wanted, passed }: Wanted,
 ): Promise<Candidates> => {
   const { scope, question, slices, deadlineMillis } = searching
   const { range, filters } = question
   const tracesMax = isExact(filters) ? wanted : wanted + Math.ceil(wanted / 4) + 2
+  const passedKeys = new Set([...passed].map(traceKeyOf))
   const millisByKey = new Map<number, number[]>()
   let rowsMax = wanted * rowsPerTrace + rowsSpare
   let reached = before
@@ -43,7 +69,12 @@ export const gatherFromSearchRows = async (
   while (millisByKey.size < tracesMax && !isPast(reached, range)) {
     isOutOfTime = performance.now() > deadlineMillis
     if (isOutOfTime) break
-    const slice = { fromNanos: slices.startOf(reached.startNanos, range), before: reached, rowsMax }
+    const slice = {
+      fromNanos: slices.startOf(reached.startNanos, range),
+      before: reached,
+      rowsMax,
+      passedKeys,
+    }
     const rows = await unlessTooSlow(scope, readSearchRows(searching, slice))
     if (rows === undefined) {
       if (slices.shrink()) continue
@@ -55,7 +86,7 @@ export const gatherFromSearchRows = async (
     const knownFromNanos = oldest ? (BigInt(oldest.at) + 1n) * nanosPerMilli : slice.fromNanos
     if (knownFromNanos >= reached.startNanos) {
       if (millisByKey.size > 0) break
-      const crowd = { before: reached, wanted, milli: BigInt(oldest?.at ?? 0) }
+      const crowd = { before: reached, wanted, passed, milli: BigInt(oldest?.at ?? 0) }
       const read = await unlessTooSlow(scope, readCrowdedMilli(searching, crowd))
       if (read !== undefined) return read
       isOutOfTime = true
@@ -77,14 +108,13 @@ export const gatherFromSearchRows = async (
 /** More spans than anybody wants rows of began within one millisecond: there they are looked at themselves. */
 const readCrowdedMilli = (
   searching: TraceSearching,
-  { before, wanted, milli }: { before: TracePosition; wanted: number; milli: bigint },
+  { milli, ...crowd }: { before: TracePosition; wanted: number; passed: ReadonlySet<string>; milli: bigint },
 ): Promise<Candidates> => {
   const { fromNanos } = searching.question.range
   const milliNanos = milli * nanosPerMilli
   return readMatches(searching, {
     fromNanos: milliNanos > fromNanos ? milliNanos : fromNanos,
-    before,
-    wanted,
+    ...crowd,
   })
 }
 
@@ -96,16 +126,21 @@ const newestOf = (
   millisByKey: ReadonlyMap<number, readonly number[]>,
   reached: TracePosition,
   tracesMax: number,
-): Pick<Candidates, 'slotsByKey' | 'reached'> => {
+): Pick<Candidates, 'slotsByKey' | 'newestByKey' | 'reached'> => {
   const begins = [...millisByKey.values()].map((millis) => millis.at(-1) ?? 0).toSorted((a, b) => b - a)
   const cutMilli = begins.length > tracesMax ? begins[tracesMax - 1] : undefined
   const slotsByKey = new Map<number, Set<number>>()
-  for (const [key, millis] of millisByKey)
-    if (cutMilli === undefined || (millis[0] ?? 0) >= cutMilli)
-      slotsByKey.set(key, new Set(millis.flatMap((milli) => slotsAround(BigInt(milli) * nanosPerMilli))))
+  const newestByKey = new Map<number, bigint>()
+  for (const [key, millis] of millisByKey) {
+    const newest = millis[0] ?? 0
+    if (cutMilli !== undefined && newest < cutMilli) continue
+    slotsByKey.set(key, new Set(millis.flatMap((milli) => slotsAround(BigInt(milli) * nanosPerMilli))))
+    newestByKey.set(key, (BigInt(newest) + 1n) * nanosPerMilli - 1n)
+  }
   const cutNanos = cutMilli === undefined ? reached.startNanos : BigInt(cutMilli) * nanosPerMilli
   return {
     slotsByKey,
+    newestByKey,
     reached: cutNanos > reached.startNanos ? { startNanos: cutNanos, traceId: '' } : reached,
   }
 }
@@ -114,6 +149,7 @@ interface Slice {
   fromNanos: bigint
   before: TracePosition
   rowsMax: number
+  passedKeys: ReadonlySet<number>
 }
 
 /**
@@ -122,7 +158,7 @@ interface Slice {
  */
 const readSearchRows = (
   { store, scope, question }: TraceSearching,
-  { fromNanos, before, rowsMax }: Slice,
+  { fromNanos, before, rowsMax, passedKeys }: Slice,
 ): Promise<SearchRow[]> => {
   const newestNanos = before.traceId === '' ? before.startNanos - 1n : before.startNanos
   const where = sql.join(
@@ -131,6 +167,7 @@ const readSearchRows = (
       sql`start_time >= ${milliTime(fromNanos)}`,
       sql`start_time <= ${milliTime(newestNanos)}`,
       ...searchRowConditions(question.filters),
+      ...(passedKeys.size > 0 ? [sql`trace_key NOT IN ${keySet(passedKeys)}`] : []),
     ],
     sql` AND `,
   )
@@ -142,6 +179,30 @@ const readSearchRows = (
       SETTINGS max_threads = 1, use_top_k_dynamic_filtering = 0, query_plan_optimize_lazy_materialization = 0`,
     limitedTo(scope, sliceSeconds),
   )
+}
+
+/** Traces with a span in this time whose key is that of one that is passed over: rows of the search table do not tell them apart. */
+const readStrangers = (
+  { store, scope }: TraceSearching,
+  passed: ReadonlySet<string>,
+  { fromNanos, before }: { fromNanos: bigint; before: TracePosition },
+): Promise<Stranger[]> =>
+  store.query<Stranger>(
+    sql`
+      SELECT lower(hex(trace_id)) AS trace, toUnixTimestamp64Nano(min(start_time)) AS oldest,
+        toUnixTimestamp64Nano(max(start_time)) AS newest
+      FROM spans
+      PREWHERE ${traceKeyColumn} IN ${keySet(new Set([...passed].map(traceKeyOf)))}
+        AND start_time >= ${sql.dateTime64(fromNanos)} AND start_time <= ${sql.dateTime64(before.startNanos)}
+      WHERE tenant = ${sql.string(scope.tenant)} AND trace_id NOT IN ${idSet(passed)}
+      GROUP BY trace_id`,
+    limitedTo(scope, sliceSeconds),
+  )
+
+interface Stranger {
+  trace: string
+  oldest: string
+  newest: string
 }
 
 interface SearchRow {

@@ -42,7 +42,7 @@ export const liesIn = (slotsByKey: SlotsByKey): Sql => {
   const distinct = new Set(slotsByKey.values())
   const [shared] = distinct
   if (distinct.size === 1 && shared !== undefined) {
-    return sql`${isInSlots(shared)} AND ${traceKeyColumn} IN CAST(${list([...slotsByKey.keys()])}, 'Array(UInt32)')`
+    return sql`${isInSlots(shared)} AND ${traceKeyColumn} IN ${keySet(slotsByKey.keys())}`
   }
   const pairs = [...slotsByKey].flatMap(([key, slots]) =>
     [...slots].map((slot) => `(${slot * slotSeconds},${key})`),
@@ -56,6 +56,15 @@ const isInSlots = (slots: ReadonlySet<number>): Sql => {
   const ordered = [...slots].toSorted((a, b) => a - b)
   const [first, last] = [ordered[0] ?? 0, ordered.at(-1) ?? 0]
   return sql`${slotColumn} BETWEEN toDateTime(${sql.int64(first * slotSeconds)}, 'UTC') AND toDateTime(${sql.int64(last * slotSeconds)}, 'UTC')`
+}
+
+/** For `IN` on the column of keys. */
+export const keySet = (keys: Iterable<number>): Sql => sql`CAST(${list([...keys])}, 'Array(UInt32)')`
+
+/** For `IN` on the column of ids. */
+export const idSet = (traceIds: Iterable<string>): Sql => {
+  const bytes = [...traceIds].map((id) => sql.bytes(Buffer.from(id, 'hex')))
+  return sql`(${sql.join(bytes, sql`, `)})`
 }
 
 const list = (values: readonly (number | string)[]): Sql => sql.string(`[${values.join(',')}]`)

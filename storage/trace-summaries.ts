@@ -2,22 +2,16 @@ import type { Store } from './connection.ts'
 import { type ReadScope, durationOf } from './read-scope.ts'
 import { readResources } from './resource-rows.ts'
 import type { TraceFigures } from './trace-figures.ts'
-import type { FoundTrace, TracePosition } from './trace-store.ts'
+import type { FoundTrace } from './trace-store.ts'
 
-export interface TraceSummary {
-  trace: FoundTrace
-  position: TracePosition
-}
-
-/** Summaries of the traces that match, in the order given. */
+/** Summaries of traces that match, in the order given. */
 export const summariesOf = async (
   store: Store,
   scope: ReadScope,
   figures: readonly TraceFigures[],
-  status: 'error' | 'ok' | undefined,
-): Promise<TraceSummary[]> => {
+): Promise<FoundTrace[]> => {
   const kept = figures.flatMap(({ matched, ...whole }) =>
-    matched === undefined || (status === 'ok' && matched.hasFailed) ? [] : [{ ...whole, matched }],
+    matched === undefined ? [] : [{ ...whole, matched }],
   )
   const resources = await readResources(
     store,
@@ -29,27 +23,24 @@ export const summariesOf = async (
     ]),
   )
   return kept.map(({ traceId, startNanos, endNanos, spanCount, errorCount, lead, parts, matched }) => ({
-    position: { traceId, startNanos: matched.firstStartNanos },
-    trace: {
-      traceId,
-      startTimeUnixNano: startNanos.toString(),
-      durationNanos: durationOf(endNanos - startNanos),
-      lead: { resource: resources.get(lead.resourceId), operation: lead.operation },
-      hasRoot: lead.isRoot,
-      spanCount,
-      errorCount,
-      parts: parts.map((part) => ({
-        resource: resources.get(part.resourceId),
-        spanCount: part.spanCount,
-        errorCount: part.errorCount,
-      })),
-      matched: {
-        resource: resources.get(matched.resourceId),
-        operation: matched.operation,
-        durationNanos: durationOf(matched.durationNanos),
-        startTimeUnixNano: matched.startNanos.toString(),
-        isError: matched.isError,
-      },
+    traceId,
+    startTimeUnixNano: startNanos.toString(),
+    durationNanos: durationOf(endNanos - startNanos),
+    lead: { resource: resources.get(lead.resourceId), operation: lead.operation },
+    hasRoot: lead.isRoot,
+    spanCount,
+    errorCount,
+    parts: parts.map((part) => ({
+      resource: resources.get(part.resourceId),
+      spanCount: part.spanCount,
+      errorCount: part.errorCount,
+    })),
+    matched: {
+      resource: resources.get(matched.resourceId),
+      operation: matched.operation,
+      durationNanos: durationOf(matched.durationNanos),
+      startTimeUnixNano: matched.startNanos.toString(),
+      isError: matched.isError,
     },
   }))
 }
