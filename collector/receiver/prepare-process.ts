@@ -1,6 +1,6 @@
 /** The program of a process in which large exports are prepared, one at a time. prepare-pool.ts starts and ends it. */
 import { OtlpDecodeError } from '#telemetry/otlp/decode-error.ts'
-import { prepareAsItCame, prepareDecoded, type PreparedExport, type UnpreparedExport } from './prepare.ts'
+import { prepareDecoded, type PreparedExport, type UnpreparedExport } from './prepare.ts'
 
 export type PrepareAnswer =
   /** The bytes do not travel back where they are the very bytes that came. */
@@ -10,7 +10,7 @@ export type PrepareAnswer =
 
 const answer = (unprepared: UnpreparedExport): PrepareAnswer => {
   try {
-    const prepared = prepareAsItCame(unprepared) ?? prepareDecoded(unprepared)
+    const prepared = prepareDecoded(unprepared)
     const isPayloadAsItCame = prepared.payload === unprepared.bytes
     return {
       kind: 'prepared',

@@ -5,7 +5,7 @@ import { decodeExportRequest, encodeExportRequest } from '#telemetry/otlp/protob
 import { createUnreadableItems } from '#telemetry/otlp/unreadable-items.ts'
 import { timeWindow } from './item-rules.ts'
 import { countRejection, createTally, type Tally } from './rejections.ts'
-import { skimExport } from './skim/skim-export.ts'
+import { skimExport, skimExportInPieces } from './skim/skim-export.ts'
 import { validateExport } from './validate.ts'
 
 /** An export as it came, and the clock and retention that it is judged by. */
@@ -25,14 +25,19 @@ export interface PreparedExport {
   tally: Tally
 }
 
-/** What a look over the wire is enough for: undefined when the export has to be decoded. */
-export const prepareAsItCame = (unprepared: UnpreparedExport): PreparedExport | undefined => {
+/** What a look over the wire is enough for: undefined when the export has to be decoded. Large ones are looked at in pieces. */
+export const prepareAsItCame = async (unprepared: UnpreparedExport): Promise<PreparedExport | undefined> => {
   const { signal, encoding, bytes } = unprepared
-  const skimmed = encoding === 'protobuf' ? skimExport(signal, bytes, timeWindow(unprepared)) : undefined
+  if (encoding === 'json') return undefined
+  const skim = bytes.length <= skimAtOnceBytesMax ? skimExport : skimExportInPieces
+  const skimmed = await skim(signal, bytes, timeWindow(unprepared))
   if (skimmed === undefined) return undefined
   const tally = { ...createTally(), accepted: skimmed.items }
   return { payload: skimmed.items === 0 ? undefined : bytes, mayRepeat: skimmed.hasUntimedItem, tally }
 }
+
+/** Some milliseconds of the event loop. */
+const skimAtOnceBytesMax = 4 << 20
 
 /** @throws OtlpDecodeError when the bytes are no export request, or nothing in it can be read */
 export const prepareDecoded = <S extends Signal>(unprepared: UnpreparedExport<S>): PreparedExport => {

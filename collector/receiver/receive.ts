@@ -14,8 +14,7 @@ export interface ReceivedExport {
   bytes: Uint8Array
 }
 
-/** Beyond these sizes an export is prepared in a process of its own. Up to them it holds the event loop for some milliseconds. */
-const skimHereBytesMax = 4 << 20
+/** Beyond this size an export is decoded in a process of its own. Up to it that holds the event loop for some milliseconds. */
 const decodeHereBytesMax = 256 << 10
 
 /**
@@ -54,7 +53,7 @@ export const createReceive = (parts: {
 }
 
 const prepare = async (unprepared: UnpreparedExport, pool: PreparePool): Promise<PreparedExport> => {
-  const { length } = unprepared.bytes
-  const asItCame = length <= skimHereBytesMax ? prepareAsItCame(unprepared) : undefined
-  return asItCame ?? (length <= decodeHereBytesMax ? prepareDecoded(unprepared) : pool.prepare(unprepared))
+  const asItCame = await prepareAsItCame(unprepared)
+  if (asItCame !== undefined) return asItCame
+  return unprepared.bytes.length <= decodeHereBytesMax ? prepareDecoded(unprepared) : pool.prepare(unprepared)
 }

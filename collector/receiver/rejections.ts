@@ -12,7 +12,8 @@ export type RejectionReason =
   | 'shared_attributes_too_large'
   | 'unreadable_value'
 
-export const attributesPerItemMax = 1024
+/** Of an item, and of the resource, scope or metric that it comes with. */
+export const attributesMax = 1024
 
 const explanations: Record<RejectionReason, string> = {
   invalid_trace_id: 'the trace id is not 16 bytes or all zero',
@@ -20,7 +21,7 @@ const explanations: Record<RejectionReason, string> = {
   invalid_parent_span_id: 'the parent span id is neither empty nor 8 bytes',
   time_out_of_range: 'the time is older than the retention or more than 1 h ahead',
   time_not_storable: 'a time lies beyond the year 2262',
-  too_many_attributes: `it has more than ${attributesPerItemMax} attributes`,
+  too_many_attributes: `it, or its resource, scope or metric, has more than ${attributesMax} attributes`,
   bucket_counts_mismatch: 'the bucket counts do not match the bounds',
   shared_attributes_too_large:
     'the attributes of its scope or metric, kept with every item, are too large for so many items',

@@ -1,13 +1,13 @@
 import type { LogRecord } from '#telemetry/otlp/messages.ts'
 import { isInWindow, isStorable, isUsableId, type TimeWindow } from './item-rules.ts'
-import { attributesPerItemMax, type RejectionReason } from './rejections.ts'
+import { attributesMax, type RejectionReason } from './rejections.ts'
 
 /** A record without any time counts as of now. */
 export const whyRejectLogRecord = (record: LogRecord, window: TimeWindow): RejectionReason | undefined => {
   const time = record.timeUnixNano === 0n ? record.observedTimeUnixNano : record.timeUnixNano
   if (time !== 0n && !isInWindow(time, window)) return 'time_out_of_range'
   if (!isStorable(record.observedTimeUnixNano)) return 'time_not_storable'
-  return record.attributes.length > attributesPerItemMax ? 'too_many_attributes' : undefined
+  return record.attributes.length > attributesMax ? 'too_many_attributes' : undefined
 }
 
 const noId = new Uint8Array(0)

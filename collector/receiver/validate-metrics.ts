@@ -1,6 +1,6 @@
 import type { HistogramDataPoint, KeyValue, Metric } from '#telemetry/otlp/messages.ts'
 import { isInWindow, isStorable, type TimeWindow } from './item-rules.ts'
-import { attributesPerItemMax, type RejectionReason } from './rejections.ts'
+import { attributesMax, type RejectionReason } from './rejections.ts'
 import { sharedBytesOf } from './shared-bytes.ts'
 import { type Sift, mapChanged } from './sift.ts'
 
@@ -13,7 +13,7 @@ interface Point {
 const whyRejectPoint = (point: Point, window: TimeWindow): RejectionReason | undefined => {
   if (!isInWindow(point.timeUnixNano, window)) return 'time_out_of_range'
   if (!isStorable(point.startTimeUnixNano)) return 'time_not_storable'
-  return point.attributes.length > attributesPerItemMax ? 'too_many_attributes' : undefined
+  return point.attributes.length > attributesMax ? 'too_many_attributes' : undefined
 }
 
 const whyRejectHistogram = (point: HistogramDataPoint, window: TimeWindow): RejectionReason | undefined => {
@@ -31,10 +31,14 @@ interface MetricScope {
   sift: Sift
   /** Of the scope's attributes. */
   sharedBytes: number
+  /** Set where all points are rejected, for what they come with. */
+  whyRejectAll: (() => RejectionReason) | undefined
 }
 
 const siftMetric = (metric: Metric, { window, sift, ...scope }: MetricScope): Metric => {
   const sharedBytes = scope.sharedBytes + sharedBytesOf(metric.metadata)
+  const hasTooMuchMetadata = metric.metadata.length > attributesMax
+  const whyRejectAll = hasTooMuchMetadata ? () => 'too_many_attributes' as const : scope.whyRejectAll
   const { name, gauge, sum, histogram, exponentialHistogram, summary } = metric
   const siftPoints = <P extends Point, K extends { dataPoints: P[] }>(
     kind: K,
@@ -42,7 +46,7 @@ const siftMetric = (metric: Metric, { window, sift, ...scope }: MetricScope): Me
   ): K => {
     const dataPoints = sift(
       kind.dataPoints,
-      (point) => why(point, window),
+      whyRejectAll ?? ((point) => why(point, window)),
       () => name,
       sharedBytes,
     )

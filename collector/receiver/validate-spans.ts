@@ -1,5 +1,5 @@
 import type { Span } from '#telemetry/otlp/messages.ts'
-import { attributesPerItemMax, type RejectionReason } from './rejections.ts'
+import { attributesMax, type RejectionReason } from './rejections.ts'
 import { isInWindow, isStorable, isUsableId, type TimeWindow } from './item-rules.ts'
 
 /** An end of 0 means that the span is still open, and is kept; so is an end before the start. */
@@ -9,7 +9,7 @@ export const whyRejectSpan = (span: Span, window: TimeWindow): RejectionReason |
   if (span.parentSpanId.length !== 0 && !isParentId(span.parentSpanId)) return 'invalid_parent_span_id'
   if (!isInWindow(span.startTimeUnixNano, window)) return 'time_out_of_range'
   if (!isStorable(span.endTimeUnixNano)) return 'time_not_storable'
-  return span.attributes.length > attributesPerItemMax ? 'too_many_attributes' : undefined
+  return span.attributes.length > attributesMax ? 'too_many_attributes' : undefined
 }
 
 /** All zeros, of whatever length, are how some SDKs say "no parent". */

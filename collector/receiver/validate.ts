@@ -1,6 +1,6 @@
 import type { ExportRequestBySignal, Signal } from '#telemetry/otlp/messages.ts'
 import { timeWindow, type TimeWindow } from './item-rules.ts'
-import { createTally, type Tally } from './rejections.ts'
+import { attributesMax, createTally, type RejectionReason, type Tally } from './rejections.ts'
 import { copiedBytesMaxOf, sharedBytesOf } from './shared-bytes.ts'
 import { createSift, mapChanged, type Sift } from './sift.ts'
 import { whyRejectLogRecord, withUsableIds } from './validate-logs.ts'
@@ -35,7 +35,7 @@ const validateTraces: Validator<'traces'> = (request, window, sift) => {
     const scopeSpans = mapChanged(resource.scopeSpans, (scope) => {
       const kept = sift(
         scope.spans,
-        (span) => whyRejectSpan(span, window),
+        whyRejectWith(resource.resource, scope.scope) ?? ((span) => whyRejectSpan(span, window)),
         (span) => span.name,
         sharedBytesOf(scope.scope?.attributes),
       )
@@ -52,7 +52,7 @@ const validateLogs: Validator<'logs'> = (request, window, sift) => {
     const scopeLogs = mapChanged(resource.scopeLogs, (scope) => {
       const kept = sift(
         scope.logRecords,
-        (record) => whyRejectLogRecord(record, window),
+        whyRejectWith(resource.resource, scope.scope) ?? ((record) => whyRejectLogRecord(record, window)),
         (record) => record.eventName,
         sharedBytesOf(scope.scope?.attributes),
       )
@@ -68,7 +68,8 @@ const validateMetrics: Validator<'metrics'> = (request, window, sift) => {
   const resourceMetrics = mapChanged(request.resourceMetrics, (resource) => {
     const scopeMetrics = mapChanged(resource.scopeMetrics, (scope) => {
       const sharedBytes = sharedBytesOf(scope.scope?.attributes)
-      const metrics = siftMetrics(scope.metrics, { window, sift, sharedBytes })
+      const whyRejectAll = whyRejectWith(resource.resource, scope.scope)
+      const metrics = siftMetrics(scope.metrics, { window, sift, sharedBytes, whyRejectAll })
       return metrics === scope.metrics ? scope : { ...scope, metrics }
     })
     return scopeMetrics === resource.scopeMetrics ? resource : { ...resource, scopeMetrics }
@@ -81,3 +82,11 @@ const validators: { [S in Signal]: Validator<S> } = {
   logs: validateLogs,
   metrics: validateMetrics,
 }
+
+/** Every item of a resource or scope with too many attributes is rejected with it. */
+const whyRejectWith = (
+  ...owners: ({ attributes: readonly unknown[] } | undefined)[]
+): (() => RejectionReason) | undefined =>
+  owners.some((owner) => (owner?.attributes.length ?? 0) > attributesMax)
+    ? () => 'too_many_attributes'
+    : undefined

@@ -2,7 +2,7 @@
  * The rules of validate-spans.ts, validate-logs.ts and validate-metrics.ts over what the walk found of an item, without
  * bigint: whether it is kept as it is.
  */
-import { attributesPerItemMax } from '../rejections.ts'
+import { attributesMax } from '../rejections.ts'
 import type { Skim } from './walk.ts'
 
 export const isPlainSpan = (skim: Skim): boolean =>
@@ -11,7 +11,7 @@ export const isPlainSpan = (skim: Skim): boolean =>
   (skim.parentSpanIdLength === 8 || skim.parentSpanIdLength === 0) &&
   isInWindow(skim, skim.timeAt) &&
   isStorable(skim, skim.otherTimeAt) &&
-  skim.attributeCount <= attributesPerItemMax
+  skim.attributeCount <= attributesMax
 
 export const isPlainLogRecord = (skim: Skim): boolean => {
   const timeAt = isZero(skim, skim.timeAt) ? skim.otherTimeAt : skim.timeAt
@@ -20,16 +20,14 @@ export const isPlainLogRecord = (skim: Skim): boolean => {
   return (
     (isUntimed || isInWindow(skim, timeAt)) &&
     isStorable(skim, skim.otherTimeAt) &&
-    skim.attributeCount <= attributesPerItemMax &&
+    skim.attributeCount <= attributesMax &&
     (skim.traceIdLength === 0 || isUsableId(skim.bytes, skim.traceIdAt, skim.traceIdLength, 16)) &&
     (skim.spanIdLength === 0 || isUsableId(skim.bytes, skim.spanIdAt, skim.spanIdLength, 8))
   )
 }
 
 export const isPlainPoint = (skim: Skim): boolean =>
-  isInWindow(skim, skim.timeAt) &&
-  isStorable(skim, skim.otherTimeAt) &&
-  skim.attributeCount <= attributesPerItemMax
+  isInWindow(skim, skim.timeAt) && isStorable(skim, skim.otherTimeAt) && skim.attributeCount <= attributesMax
 
 export const isPlainHistogramPoint = (skim: Skim): boolean =>
   (skim.bucketCount === 0 || skim.bucketCount === skim.boundCount + 1) && isPlainPoint(skim)

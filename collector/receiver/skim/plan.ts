@@ -40,6 +40,8 @@ export const acts = {
   logRecord: 27,
   point: 28,
   histogramPoint: 29,
+  resource: 30,
+  resourceAttribute: 31,
 } as const
 
 type Act = (typeof acts)[keyof typeof acts]
@@ -78,6 +80,13 @@ const pointActs: Record<string, Act> = {
 
 /** The fields that have something to say about what is kept; all others are looked at for their structure only. */
 const watched = new Map<Descriptor, Record<string, Act>>([
+  [exportRequestDescriptors.traces, { resourceSpans: acts.resource }],
+  [exportRequestDescriptors.logs, { resourceLogs: acts.resource }],
+  [exportRequestDescriptors.metrics, { resourceMetrics: acts.resource }],
+  [
+    messageOf(messageOf(exportRequestDescriptors.traces, 'resourceSpans'), 'resource'),
+    { attributes: acts.resourceAttribute },
+  ],
   [messageOf(exportRequestDescriptors.traces, 'resourceSpans'), { scopeSpans: acts.scope }],
   [messageOf(exportRequestDescriptors.logs, 'resourceLogs'), { scopeLogs: acts.scope }],
   [messageOf(exportRequestDescriptors.metrics, 'resourceMetrics'), { scopeMetrics: acts.scope }],

@@ -15,7 +15,7 @@ import { seededIntegers } from '../../../test/harness/seeded-random.ts'
 import { varyWire } from '../../../test/harness/wire-variants.ts'
 import { timeWindow } from '../item-rules.ts'
 import { validateExport } from '../validate.ts'
-import { skimExport, type Skimmed } from './skim-export.ts'
+import { skimExport, skimExportInPieces, type Skimmed } from './skim-export.ts'
 
 const runCount = Number(process.env['SKIM_RUNS'] ?? 300)
 const seed = process.env['SKIM_SEED']
@@ -225,6 +225,9 @@ describe('bounds', () => {
     count === 0 ? value : inMaps(count - 1, field(6, field(1, attributeOf(value))))
   const inArrays = (count: number, value: number[]): number[] =>
     count === 0 ? value : inArrays(count - 1, field(5, field(1, value)))
+  const repeated = (count: number, bytes: number[]): number[] =>
+    Array.from({ length: count }, () => bytes).flat()
+  const now64 = [0x19, ...Buffer.from(new BigUint64Array([now]).buffer)]
   const histogramPoint = (packed: number[]): number[] =>
     field(1, field(2, field(2, field(9, field(1, packed)))))
 
@@ -259,7 +262,57 @@ describe('bounds', () => {
     expect(expectEqualVerdict(signal, new Uint8Array(bytes))).toBe(isPlain)
   })
 
-  it('counts messages as the decoder does', () => {
+  it.each<[string, Signal, (count: number, items: number) => number[]]>([
+    [
+      'resource',
+      'logs',
+      (count, items) =>
+        field(1, [...field(1, repeated(count, field(1, []))), ...field(2, repeated(items, field(2, [])))]),
+    ],
+    [
+      'scope',
+      'logs',
+      (count, items) =>
+        field(1, field(2, [...repeated(items, field(2, [])), ...field(1, repeated(count, field(3, [])))])),
+    ],
+    [
+      'metric',
+      'metrics',
+      (count, items) =>
+        field(
+          1,
+          field(
+            2,
+            field(2, [...repeated(count, field(12, [])), ...field(5, repeated(items, field(1, now64)))]),
+          ),
+        ),
+    ],
+  ])('the attributes of a %s', (_name, signal, bytesOf) => {
+    const verdicts = [bytesOf(1024, 2), bytesOf(1025, 2), bytesOf(1025, 0)].map(
+      (bytes) => decodedAndValidated(signal, new Uint8Array(bytes), everything) !== undefined,
+    )
+    expect(verdicts).toEqual([true, false, true])
+    expect(expectEqualVerdict(signal, new Uint8Array(bytesOf(1025, 2)))).toBe(false)
+    expectEqualVerdict(signal, new Uint8Array(bytesOf(1024, 2)))
+    expectEqualVerdict(signal, new Uint8Array(bytesOf(1025, 0)))
+  })
+
+  it('says the same of a large request in pieces', async () => {
+    const one = spanWith({ name: 'x'.repeat(600_000) })
+    const large = Buffer.concat(Array.from({ length: 12 }, () => one))
+    const plain = { items: 12, hasUntimedItem: false }
+    expect(skimExport('traces', large, window)).toEqual(plain)
+    expect(await skimExportInPieces('traces', large, window)).toEqual(plain)
+    const rejected = Buffer.concat([large, spanWith({ startTimeUnixNano: 0n })])
+    expect(await skimExportInPieces('traces', rejected, window)).toBeUndefined()
+    expect(await skimExportInPieces('traces', large.subarray(0, -1), window)).toBeUndefined()
+    expect(await skimExportInPieces('traces', large.subarray(0, -one.length), window)).toEqual({
+      ...plain,
+      items: 11,
+    })
+  })
+
+  it('counts messages as the decoder does', async () => {
     const resources = (count: number): Uint8Array => {
       const bytes = new Uint8Array(count * 2)
       for (let index = 0; index < bytes.length; index += 2) bytes[index] = 0x0a
@@ -267,6 +320,9 @@ describe('bounds', () => {
     }
     expect(skimExport('traces', resources(5_999_999), window)).toEqual({ items: 0, hasUntimedItem: false })
     expect(skimExport('traces', resources(6_000_000), window)).toBeUndefined()
+    const inPieces = await skimExportInPieces('traces', resources(5_999_999), window)
+    expect(inPieces).toEqual({ items: 0, hasUntimedItem: false })
+    expect(await skimExportInPieces('traces', resources(6_000_000), window)).toBeUndefined()
   })
 
   it('leaves it to the decoder to count what large attributes of a scope would take', () => {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { OtlpDecodeError } from '#telemetry/otlp/decode-error.ts'
 import type { Signal } from '#telemetry/otlp/messages.ts'
 import { messagesPerRequestMax } from '#telemetry/otlp/protobuf.ts'
@@ -6,7 +7,7 @@ import type { TimeWindow } from '../item-rules.ts'
 import { copiedBytesMaxOf } from '../shared-bytes.ts'
 import { LeftToDecoder } from './left-to-decoder.ts'
 import { exportRequestPlans } from './plan.ts'
-import { type Skim, walkRequest } from './walk.ts'
+import { endOfField, type Skim, walkRequest } from './walk.ts'
 
 export interface Skimmed {
   items: number
@@ -25,14 +26,47 @@ export interface Skimmed {
 export const skimExport = (signal: Signal, bytes: Uint8Array, window: TimeWindow): Skimmed | undefined => {
   const skim = createSkim(signal, bytes, window)
   try {
-    walkRequest(skim, exportRequestPlans[signal])
+    walkRequest(skim, exportRequestPlans[signal], 0, bytes.length)
   } catch (error) {
-    if (error instanceof LeftToDecoder || error instanceof OtlpDecodeError) return undefined
-    throw error
+    return noVerdict(error)
   }
-  if (skim.messagesLeft < 0 || skim.copiedBytesBound > copiedBytesMaxOf(bytes.length)) return undefined
-  return { items: skim.items, hasUntimedItem: skim.hasUntimedItem }
+  return verdictOn(skim)
 }
+
+/** The same for large requests: the event loop goes on after every `pieceBytesMin`, where a resource ends. */
+export const skimExportInPieces = async (
+  signal: Signal,
+  bytes: Uint8Array,
+  window: TimeWindow,
+): Promise<Skimmed | undefined> => {
+  const skim = createSkim(signal, bytes, window)
+  try {
+    for (let start = 0; start < bytes.length;) {
+      let end = start
+      while (end < bytes.length && end - start < pieceBytesMin) end = endOfField(skim, end)
+      // Each piece is walked as if it were the request, which is to be counted once.
+      if (start > 0) skim.messagesLeft++
+      walkRequest(skim, exportRequestPlans[signal], start, end)
+      start = end
+      await nextTurn()
+    }
+  } catch (error) {
+    return noVerdict(error)
+  }
+  return verdictOn(skim)
+}
+
+/** Takes about a millisecond. */
+const pieceBytesMin = 1 << 20
+
+const noVerdict = (error: unknown): undefined => {
+  if (!(error instanceof LeftToDecoder || error instanceof OtlpDecodeError)) throw error
+}
+
+const verdictOn = (skim: Skim): Skimmed | undefined =>
+  skim.messagesLeft < 0 || skim.copiedBytesBound > copiedBytesMaxOf(skim.bytes.length)
+    ? undefined
+    : { items: skim.items, hasUntimedItem: skim.hasUntimedItem }
 
 const createSkim = (signal: Signal, bytes: Uint8Array, window: TimeWindow): Skim => {
   const from = window.from > 0n ? window.from : 0n
@@ -45,8 +79,11 @@ const createSkim = (signal: Signal, bytes: Uint8Array, window: TimeWindow): Skim
     items: 0,
     hasUntimedItem: false,
     copiedBytesBound: 0,
+    resourceAttributeCount: 0,
     scopeItems: 0,
+    scopeAttributeCount: 0,
     sharedBytes: 0,
+    metadataCount: 0,
     metadataBytes: 0,
     kindTag: 0,
     kindPoints: 0,

@@ -5,6 +5,7 @@
  */
 import { messageDepthMax } from '#telemetry/otlp/protobuf.ts'
 import { readLength, readTag, readVarint, skipField, type WireReader } from '#telemetry/otlp/wire-reader.ts'
+import { attributesMax } from '../rejections.ts'
 import { leaveToDecoder } from './left-to-decoder.ts'
 import { acts, keyValuePlan, type Plan } from './plan.ts'
 import { isPlainHistogramPoint, isPlainLogRecord, isPlainPoint, isPlainSpan } from './plain-items.ts'
@@ -22,9 +23,13 @@ export interface Skim extends WireReader {
   /** At least as many bytes as attributes of scopes and metrics would take, kept with every item. */
   copiedBytesBound: number
 
+  resourceAttributeCount: number
+
   scopeItems: number
+  scopeAttributeCount: number
   sharedBytes: number
 
+  metadataCount: number
   metadataBytes: number
   /** Which kind the metric is, by the tag that came last: what came before of another kind does not count. */
   kindTag: number
@@ -47,15 +52,27 @@ export interface Skim extends WireReader {
 /** A byte on the wire becomes at most this many characters: a control character is written \u0000, and again in base64. */
 const charactersPerByteMax = 8
 
-/** @throws LeftToDecoder or OtlpDecodeError unless the request is plain; the bounds on all of it are the caller's to check */
-export const walkRequest = (skim: Skim, plan: Plan): void => walkMessage(skim, plan, 0, skim.bytes.length, 1)
+/**
+ * The whole request, or whole fields of it one after another.
+ *
+ * @throws LeftToDecoder or OtlpDecodeError unless it is plain; what attributes would take as copies is the caller's to check
+ */
+export const walkRequest = (skim: Skim, plan: Plan, start: number, end: number): void =>
+  walkMessage(skim, plan, start, end, 1)
+
+/** Where the field that begins here ends. */
+export const endOfField = (skim: Skim, start: number): number => {
+  skim.position = start
+  skipField(skim, readTag(skim), skim.bytes.length, messageDepthMax - 1)
+  return skim.position
+}
 
 const walkMessage = (skim: Skim, plan: Plan, start: number, end: number, depth: number): void => {
   const { bytes } = skim
   const actByTag = plan.acts
   let at = start
   if (depth > messageDepthMax) leaveToDecoder()
-  skim.messagesLeft--
+  if (--skim.messagesLeft < 0) leaveToDecoder()
   while (at < end) {
     let tag = bytes[at++]!
     if (tag >= 0x80) {
@@ -150,10 +167,15 @@ const walkLengthDelimited = (
     case acts.parentSpanId:
       skim.parentSpanIdLength = length
       return
+    case acts.resourceAttribute:
+      skim.resourceAttributeCount++
+      return walkKeyValue(skim, start, end, depth + 1)
     case acts.sharedAttribute:
+      skim.scopeAttributeCount++
       skim.sharedBytes += length * charactersPerByteMax
       return walkKeyValue(skim, start, end, depth + 1)
     case acts.metadata:
+      skim.metadataCount++
       skim.metadataBytes += length * charactersPerByteMax
       return walkKeyValue(skim, start, end, depth + 1)
     case acts.packedVarints: {
@@ -190,20 +212,30 @@ const walkWatched = (
   depth: number,
 ): void => {
   switch (act) {
+    case acts.resource: {
+      const itemsBefore = skim.items
+      skim.resourceAttributeCount = 0
+      walkMessage(skim, plan, start, end, depth)
+      if (skim.resourceAttributeCount > attributesMax && skim.items > itemsBefore) leaveToDecoder()
+      return
+    }
     case acts.scope:
       skim.scopeItems = 0
+      skim.scopeAttributeCount = 0
       skim.sharedBytes = 0
       walkMessage(skim, plan, start, end, depth)
+      if (skim.scopeAttributeCount > attributesMax && skim.scopeItems > 0) leaveToDecoder()
       skim.items += skim.scopeItems
       skim.copiedBytesBound += skim.scopeItems * skim.sharedBytes
       return
     case acts.metric:
+      skim.metadataCount = 0
       skim.metadataBytes = 0
       skim.kindTag = 0
       skim.kindPoints = 0
       skim.isKindPlain = true
       walkMessage(skim, plan, start, end, depth)
-      if (!skim.isKindPlain) leaveToDecoder()
+      if (!skim.isKindPlain || (skim.metadataCount > attributesMax && skim.kindPoints > 0)) leaveToDecoder()
       skim.scopeItems += skim.kindPoints
       skim.copiedBytesBound += skim.kindPoints * skim.metadataBytes
       return
