@@ -10,6 +10,7 @@ import { monotonicMillis } from './clock.ts'
 
 export interface MemorySample {
   atMillis: number
+  processCount: number
   residentBytes: number
   sharedBytes: number
   /** Blocks on their way to the engine, in files that are memory. */
@@ -66,8 +67,7 @@ export const startWatchedBackend = async (
       processUsage(backend.pid),
       folderBytes(blockFolderOf(dataDir)),
     ])
-    const { residentBytes, sharedBytes } = usage
-    memory.push({ atMillis: monotonicMillis(), residentBytes, sharedBytes, blockFileBytes })
+    memory.push({ atMillis: monotonicMillis(), ...usage, blockFileBytes })
   }
   const sampling = setInterval(() => void sample().catch(() => undefined), memoryIntervalMillis)
 

@@ -115,5 +115,5 @@ const memoryOf = ({ memory, seconds }: Trial): string => {
     const at = sums.findLast(({ atMillis }) => atMillis - startMillis <= seconds * 1000 * share)
     return ((at?.value ?? 0) / mebibyte).toFixed(0)
   })
-  return `highest ${mebibytes(most)} (resident ${mebibytes(highest(({ residentBytes }) => residentBytes))}, of it shared ${mebibytes(highest(({ sharedBytes }) => sharedBytes))}; block files ${mebibytes(highest(({ blockFileBytes }) => blockFileBytes))}); after 10, 25, 50, 75, 100 % of the time ${course.join(', ')} MiB; ${(growthPerMinute(later) / mebibyte).toFixed(1)} MiB a minute in the second half`
+  return `highest ${mebibytes(most)} (resident ${mebibytes(highest(({ residentBytes }) => residentBytes))}, of it shared ${mebibytes(highest(({ sharedBytes }) => sharedBytes))}, in ${highest(({ processCount }) => processCount)} processes; block files ${mebibytes(highest(({ blockFileBytes }) => blockFileBytes))}); after 10, 25, 50, 75, 100 % of the time ${course.join(', ')} MiB; ${(growthPerMinute(later) / mebibyte).toFixed(1)} MiB a minute in the second half`
 }
