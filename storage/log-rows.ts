@@ -1,5 +1,5 @@
 import { type MapEntries, attributeList, mapEntries } from './attribute-list.ts'
-import type { Store } from './connection.ts'
+import { QueryTooLarge, type Store } from './connection.ts'
 import type { StoredLogRecord } from './log-store.ts'
 import type { ReadScope } from './read-scope.ts'
 import { type StoredResource, readResources } from './resource-rows.ts'
@@ -26,6 +26,21 @@ export const logColumns = sql`toString(toUnixTimestamp64Nano(time)) AS at, sever
 /** A hash of what `logColumns` shows: records that a reader can tell apart differ in it. */
 export const logHash = sql`cityHash64(severity_number, severity_text, body, event_name, resource_id, trace_id, span_id,
   mapKeys(attributes), mapValues(attributes), attribute_types)`
+
+/** About as many as they take: of their texts. */
+export const bytesOf = (rows: readonly LogRow[]): number =>
+  rows.reduce(
+    (sum, { body, entries }) =>
+      sum + body.length + entries.reduce((length, [key, value]) => length + key.length + value.length, 0),
+    0,
+  )
+
+/** What a read gives, unless its rows are too large. */
+export const unlessTooLarge = <T>(reading: Promise<T>): Promise<T | 'too large'> =>
+  reading.catch((error: unknown) => {
+    if (error instanceof QueryTooLarge) return 'too large'
+    throw error
+  })
 
 /** The records of these rows, in their order, with their resources. */
 export const logsOfRows = async (

@@ -351,6 +351,69 @@ describe('a search that takes long', () => {
   })
 })
 
+describe('large records', () => {
+  const count = 60
+  const start = midnight - 30n * 24n * nanosPerHour
+  const range = { fromNanos: start - nanosPerHour, toNanos: start + nanosPerHour }
+  const bodyStart = (body: string): number => Number(body.slice(0, body.indexOf(' ')))
+
+  beforeAll(() =>
+    // Two of each time, of a megabyte each.
+    seeded.store.command(sql`
+      INSERT INTO log_records (tenant, time, trace_id, severity_number, body, body_type, resource_id, service_name, ingested_at)
+      SELECT 'default', fromUnixTimestamp64Nano(${sql.int64(start)} + intDiv(number, 2) * 1000, 'UTC'),
+        unhex('aabbccddaabbccddaabbccddaabbccdd'), 9, concat(toString(number), ' ', repeat('large ', 170000)), 's', 3, 'large', now()
+      FROM numbers(${sql.uint64(count)})`),
+  )
+
+  it('make pages smaller than asked for, that follow each other', async () => {
+    const numbers: number[] = []
+    let after: LogPosition | undefined
+    let pageCount = 0
+    do {
+      const page = await search({ range, filters: { service: 'large' }, limit: 1000, after })
+      expect(page.isComplete).toBe(true)
+      numbers.push(...page.logs.map(({ body }) => bodyStart(body)))
+      after = page.next
+      pageCount += 1
+    } while (after !== undefined)
+    expect(pageCount).toBeGreaterThan(2)
+    expect(numbers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, n) => n))
+    expect(numbers.map((n) => Math.floor(n / 2))).toEqual(
+      numbers.map((n) => Math.floor(n / 2)).toSorted((a, b) => b - a),
+    )
+  })
+
+  it('are the earliest of their trace, as many as go together', async () => {
+    const page = await createLogStore(seeded.store).logsOfTrace(scope, 'aabbccdd'.repeat(4), 5000)
+    expect(page.isTruncated).toBe(true)
+    expect(page.logs.length).toBeGreaterThan(1)
+    expect(page.logs.length).toBeLessThan(40)
+    expect(Math.max(...page.logs.map(({ body }) => bodyStart(body)))).toBeLessThanOrEqual(page.logs.length)
+  })
+})
+
+describe('the latest records of a pod', () => {
+  it('are read newest first in slices', async () => {
+    const statements: string[] = []
+    const store = interrupted((_, { text }) => void statements.push(text))
+    const found = await createLogStore(store).logsOfPod(scope, 'uid-1', everything, 20)
+    const expected = records
+      .filter((record) => matches(record, everything, { pod: 'uid-1' }))
+      .map(({ time }) => time)
+      .toSorted((a, b) => Number(b - a))
+    expect(found.logs.map(({ timeUnixNano }) => BigInt(timeUnixNano))).toEqual(
+      expected.slice(0, 20).toReversed(),
+    )
+    expect(found.isTruncated).toBe(true)
+    const slices = statements.filter((text) => text.includes('FROM log_records'))
+    expect(slices.length).toBeGreaterThan(1)
+    const whole = await createLogStore(seeded.store).logsOfPod(scope, 'uid-1', everything, 900)
+    expect(whole).toMatchObject({ isTruncated: false })
+    expect(whole.logs).toHaveLength(expected.length)
+  })
+})
+
 describe('the indexes', () => {
   const skippedBy = async (filters: LogFilters): Promise<string> => {
     const statements: Sql[] = []

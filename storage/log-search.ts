@@ -1,6 +1,6 @@
 import type { Store } from './connection.ts'
 import { readLogConditions } from './log-filters.ts'
-import { type LogRow, logColumns, logHash, logsOfRows } from './log-rows.ts'
+import { type LogRow, bytesOf, logColumns, logHash, logsOfRows, unlessTooLarge } from './log-rows.ts'
 import type { LogFilters, LogPosition, LogSearch, LogSearchPage } from './log-store.ts'
 import { type ReadScope, type TimeRange, limitedTo } from './read-scope.ts'
 import { type Sql, sql } from './sql.ts'
@@ -19,6 +19,11 @@ const sliceGrowthMax = 24n
 const indexedGrowthMax = 96n
 const sliceSeconds = 5
 const pageMillis = 12_000
+/** Bytes of the records of a page: it ends with the one that exceeds them. */
+const pageBytesMax = 16 << 20
+/** What one statement gives; where that is exceeded, it is asked for fewer records. */
+export const logRowsBytesMax = 2 * pageBytesMax
+export const fewerRecords = 8
 
 /**
  * A slice is read by time alone, so that the engine can stop at the newest and read wide columns of these only. Which
@@ -36,23 +41,31 @@ export const searchLogs = async (
   const found: FoundRow[] = []
   let position = startOf(range, after)
   let isComplete = true
+  let rowsMax = limit
+  let bytes = 0
 
-  while (found.length < limit && !isPast(position, range)) {
+  while (found.length < limit && bytes < pageBytesMax && !isPast(position, range)) {
     if (performance.now() > deadline) {
       isComplete = false
       break
     }
-    const wanted = limit - found.length
+    const wanted = Math.min(limit - found.length, rowsMax)
     const { timeNanos, tie } = position
     const from = tie ? timeNanos : slices.startOf(timeNanos, range)
-    const step = tie ? readTies(reader, timeNanos, tie, wanted) : readSlice(reader, from, timeNanos, wanted)
-    const read = await unlessTooSlow(scope, step)
+    const asked = { ...reader, bytesMax: wanted > 1 ? logRowsBytesMax : undefined }
+    const step = tie ? readTies(asked, timeNanos, tie, wanted) : readSlice(asked, from, timeNanos, wanted)
+    const read = await unlessTooSlow(scope, wanted > 1 ? unlessTooLarge(step) : step)
+    if (read === 'too large') {
+      rowsMax = Math.ceil(wanted / fewerRecords)
+      continue
+    }
     if (read === undefined) {
       if (tie === undefined && slices.shrink()) continue
       isComplete = false
       break
     }
     found.push(...read.rows)
+    bytes += bytesOf(read.rows)
     position = read.next ?? { timeNanos: from }
     if (tie === undefined) slices.grow(growthFor(wanted, read.rows.length, growthMax))
   }
@@ -98,6 +111,11 @@ interface Reader {
   conditions: readonly Sql[]
 }
 
+/** A single record is given however large it is. */
+interface AskedReader extends Reader {
+  bytesMax: number | undefined
+}
+
 /** No `next`: what was read was read to its end. */
 interface Read {
   rows: FoundRow[]
@@ -105,7 +123,12 @@ interface Read {
 }
 
 /** The newest `wanted` of a slice; where these end among records of the same time, the ones before that time. */
-const readSlice = async (reader: Reader, from: bigint, before: bigint, wanted: number): Promise<Read> => {
+const readSlice = async (
+  reader: AskedReader,
+  from: bigint,
+  before: bigint,
+  wanted: number,
+): Promise<Read> => {
   const rows = await readRows(
     reader,
     [sql`time >= ${sql.dateTime64(from)}`, sql`time < ${sql.dateTime64(before)}`],
@@ -128,7 +151,7 @@ const hashMax = 2n ** 64n - 1n
 
 /** The next `wanted` records of this very time. */
 const readTies = async (
-  reader: Reader,
+  reader: AskedReader,
   timeNanos: bigint,
   { hash, passed }: NonNullable<LogPosition['tie']>,
   wanted: number,
@@ -150,14 +173,14 @@ const readTies = async (
 }
 
 const readRows = (
-  { store, scope, conditions }: Reader,
+  { store, scope, conditions, bytesMax }: AskedReader,
   ofTime: readonly Sql[],
   orderAndLimit: Sql,
 ): Promise<FoundRow[]> => {
   const where = sql.join([sql`tenant = ${sql.string(scope.tenant)}`, ...ofTime, ...conditions], sql` AND `)
   return store.query<FoundRow>(
     sql`SELECT ${logColumns}, ${logHash} AS hash FROM log_records WHERE ${where} ${orderAndLimit}`,
-    limitedTo(scope, sliceSeconds),
+    { ...limitedTo(scope, sliceSeconds), ...(bytesMax !== undefined && { resultBytesMax: bytesMax }) },
   )
 }
 

@@ -1,22 +1,26 @@
 import type { Attribute } from './attribute-list.ts'
 import type { Store } from './connection.ts'
 import { countLogs } from './log-histogram.ts'
-import { type LogRow, logColumns, logsOfRows } from './log-rows.ts'
-import { searchLogs } from './log-search.ts'
+import { type LogRow, logColumns, logsOfRows, unlessTooLarge } from './log-rows.ts'
+import { fewerRecords, logRowsBytesMax, searchLogs } from './log-search.ts'
 import { type ReadScope, type TimeRange, limitedTo } from './read-scope.ts'
-import { type ServiceFilter, type StoredResource, resourceIdsWhere } from './resource-rows.ts'
+import type { ServiceFilter, StoredResource } from './resource-rows.ts'
 import { type Sql, sql } from './sql.ts'
 
 /** Log records, read. */
 export interface LogStore {
-  /** The earliest `limit` records that name this trace, by time. */
+  /** The earliest records that name this trace, by time: at most `limit`, and of large ones fewer. */
   logsOfTrace(scope: ReadScope, traceId: string, limit: number): Promise<LogPage>
-  /** The latest `limit` records of a pod (by uid or name) inside the range, by time. */
+  /**
+   * The latest records of a pod (by uid or name) inside the range, by time: at most `limit`, fewer as in a page of `searchLogs`,
+   * and those that were found where time was up. `isTruncated` says that there are or may be earlier ones.
+   */
   logsOfPod(scope: ReadScope, pod: string, range: TimeRange, limit: number): Promise<LogPage>
   /**
    * Records that meet all filters, newest first; those of the same nanosecond by a hash of what they show. Pages that
    * follow each other's `next` give each record once, equal ones as often as they are there, and miss none that was
-   * there when the first page was read.
+   * there when the first page was read. A page ends earlier than at its `limit` with the record by which it has more than
+   * 16 MiB; `isComplete` is true then, and `next` goes on.
    *
    * The range is searched newest first in slices, each with a time limit, until the page is full, the range is
    * exhausted or the time for a page is up. In the last case `isComplete` is false, the page holds what was found, and
@@ -126,39 +130,39 @@ export interface StoredLogRecord {
 const readSeconds = 10
 
 export const createLogStore = (store: Store): LogStore => {
-  const read = async (
+  const readEarliest = async (
     scope: ReadScope,
     { where, order, limit }: { where: Sql; order: Sql; limit: number },
   ): Promise<LogPage> => {
-    const rows = await store.query<LogRow>(
-      sql`
-        SELECT ${logColumns}
-        FROM log_records
-        WHERE tenant = ${sql.string(scope.tenant)} AND ${where}
-        ORDER BY ${order}
-        LIMIT ${sql.uint64(limit + 1)}`,
-      limitedTo(scope, readSeconds),
-    )
-    const logs = await logsOfRows(store, scope, rows.slice(0, limit))
-    return { logs, isTruncated: rows.length > limit }
+    for (let rowsMax = limit; ; rowsMax = Math.ceil(rowsMax / fewerRecords)) {
+      const reading = store.query<LogRow>(
+        sql`
+          SELECT ${logColumns}
+          FROM log_records
+          WHERE tenant = ${sql.string(scope.tenant)} AND ${where}
+          ORDER BY ${order}
+          LIMIT ${sql.uint64(rowsMax + 1)}`,
+        { ...limitedTo(scope, readSeconds), ...(rowsMax > 1 && { resultBytesMax: logRowsBytesMax }) },
+      )
+      const rows = await (rowsMax > 1 ? unlessTooLarge(reading) : reading)
+      if (rows === 'too large') continue
+      const logs = await logsOfRows(store, scope, rows.slice(0, rowsMax))
+      return { logs, isTruncated: rows.length > rowsMax }
+    }
   }
   return {
     searchLogs: (scope, search) => searchLogs(store, scope, search),
     countLogs: (scope, count) => countLogs(store, scope, count),
     logsOfTrace: (scope, traceId, limit) =>
-      read(scope, {
+      readEarliest(scope, {
         where: sql`lower(hex(trace_id)) = ${sql.string(traceId)}`,
         order: sql`time, span_id`,
         limit,
       }),
-    logsOfPod: async (scope, pod, { fromNanos, toNanos }, limit) => {
-      const isPod = sql`(pod_uid = ${sql.string(pod)} OR pod_name = ${sql.string(pod)})`
-      const page = await read(scope, {
-        where: sql`time >= ${sql.dateTime64(fromNanos)} AND time < ${sql.dateTime64(toNanos)} AND resource_id IN ${resourceIdsWhere(scope, [isPod])}`,
-        order: sql`time DESC, span_id DESC`,
-        limit,
-      })
-      return { ...page, logs: page.logs.toReversed() }
+    logsOfPod: async (scope, pod, range, limit) => {
+      const page = await searchLogs(store, scope, { range, filters: { pod }, limit: limit + 1 })
+      const isTruncated = page.logs.length > limit || page.next !== undefined
+      return { logs: page.logs.slice(0, limit).toReversed(), isTruncated }
     },
   }
 }
