@@ -1,5 +1,5 @@
 import { type MapEntries, attributeList, mapEntries, mapEntryLists } from './attribute-list.ts'
-import type { Store } from './connection.ts'
+import { QueryTooLarge, type Store } from './connection.ts'
 import { type ReadScope, type TimeRange, durationOf, limitedTo } from './read-scope.ts'
 import { type Sql, sql } from './sql.ts'
 import { beats } from './trace-figures.ts'
@@ -7,6 +7,8 @@ import { isOfTraces, traceReachNanos } from './trace-rows.ts'
 import type { StoredSpan } from './trace-store.ts'
 
 const spanSeconds = 20
+/** Of the spans of one reading, as columns hold them. Where there are more, each trace has its share of them. */
+const spanBytesMax = 64 << 20
 /** Found before reading begins; what a few granules hold is read before more threads would have begun. */
 const pointRead = sql`SETTINGS use_skip_indexes_on_data_read = 0, max_threads = 1`
 
@@ -21,7 +23,10 @@ export interface SpansOfTrace {
   isTruncated: boolean
 }
 
-/** The spans of each trace by start time, the `spansMax` earliest of each. Traces that are not there are left out. */
+/**
+ * The spans of each trace by start time, the `spansMax` earliest of each, and fewer where they are large. Traces that are not
+ * there are left out, and so are, where even a share of each is too much, the last ones.
+ */
 export const readSpans = async (
   store: Store,
   scope: ReadScope,
@@ -33,26 +38,23 @@ export const readSpans = async (
     fromNanos: range.fromNanos - traceReachNanos,
     toNanos: range.toNanos + traceReachNanos,
   }
-  const read = (rows: Sql): Promise<SpanRow[]> => store.query<SpanRow>(rows, limitedTo(scope, spanSeconds))
-  const where = (ids: readonly string[]): Sql =>
-    sql`PREWHERE ${isOfTraces(ids, within)} WHERE tenant = ${sql.string(scope.tenant)}`
-
-  const rowsByTrace = Map.groupBy(
-    await read(anySpans(where(traceIds), { spansMax, isOne: traceIds.length === 1 })),
-    (row) => row.trace,
-  )
-  const large = [...rowsByTrace].filter(([, rows]) => rows.length > spansMax).map(([trace]) => trace)
-  if (large.length > 0) {
-    const earliest = Map.groupBy(await read(earliestSpans(where(large), spansMax)), (row) => row.trace)
-    for (const [trace, rows] of earliest) rowsByTrace.set(trace, rows)
-  }
+  const reading: SpanReading = { store, scope, within, spansMax }
+  const whole = await readWhole(reading, traceIds)
+  const large =
+    whole === undefined
+      ? traceIds
+      : [...whole].filter(([, rows]) => rows.length > spansMax).map(([trace]) => trace)
+  const cut = large.length > 0 ? await readCut(reading, large) : new Map<string, CutTrace>()
+  const rowsByTrace = new Map(whole)
+  for (const trace of large) rowsByTrace.delete(trace)
+  for (const [trace, { rows }] of cut) rowsByTrace.set(trace, rows)
   const linksByRow = await readLinks(store, scope, [...rowsByTrace.values()].flat())
   for (const [trace, rows] of rowsByTrace) {
     const spans = onceEach(rows).map((row) => spanOf(row, linksByRow.get(rowKey(row)) ?? []))
     const ordered = spans.toSorted(byStart)
     spansByTrace.set(trace, {
       spans: ordered.slice(0, spansMax),
-      isTruncated: ordered.length > spansMax,
+      isTruncated: cut.get(trace)?.isTruncated ?? ordered.length > spansMax,
     })
   }
   return spansByTrace
@@ -77,18 +79,118 @@ const anySpans = (where: Sql, { spansMax, isOne }: { spansMax: number; isOne: bo
   LIMIT ${sql.uint64(spansMax + 1)}${isOne ? sql.empty : sql` BY trace_id`}
   ${pointRead}`
 
-/** For traces that have more: one row a span, the earliest. */
-const earliestSpans = (where: Sql, spansMax: number): Sql => sql`
-  SELECT ${columns}
+interface SpanReading {
+  store: Store
+  scope: ReadScope
+  within: TimeRange | undefined
+  spansMax: number
+}
+
+const whereTraces = ({ scope, within }: SpanReading, traceIds: readonly string[], more = sql.empty): Sql =>
+  sql`PREWHERE ${isOfTraces(traceIds, within)} WHERE tenant = ${sql.string(scope.tenant)}${more}`
+
+/** Undefined where all that comes is too large. */
+const readWhole = async (
+  reading: SpanReading,
+  traceIds: readonly string[],
+): Promise<Map<string, SpanRow[]> | undefined> => {
+  const { store, scope, spansMax } = reading
+  const isOne = traceIds.length === 1
+  try {
+    const rows = await store.query<SpanRow>(anySpans(whereTraces(reading, traceIds), { spansMax, isOne }), {
+      ...limitedTo(scope, spanSeconds),
+      resultBytesMax: spanBytesMax,
+    })
+    return Map.groupBy(rows, (row) => row.trace)
+  } catch (error) {
+    if (error instanceof QueryTooLarge) return undefined
+    throw error
+  }
+}
+
+interface CutTrace {
+  rows: SpanRow[]
+  isTruncated: boolean
+}
+
+const tracesPerCut = 50
+
+/** The earliest spans of traces that have too many, or too large ones: where to cut is asked first, of narrow columns. */
+const readCut = async (reading: SpanReading, traceIds: readonly string[]): Promise<Map<string, CutTrace>> => {
+  const { store, scope } = reading
+  const share = Math.ceil(spanBytesMax / traceIds.length)
+  const cuts = new Map<string, CutTrace>()
+  let bytes = 0
+  for (let start = 0; start < traceIds.length && bytes < spanBytesMax; start += tracesPerCut) {
+    const some = traceIds.slice(start, start + tracesPerCut)
+    const ends = await store.query<CutRow>(cutStatement(reading, some, share), limitedTo(scope, spanSeconds))
+    const given: CutRow[] = []
+    for (const end of ends) {
+      if (bytes >= spanBytesMax) break
+      bytes += Number(end.bytes)
+      given.push(end)
+    }
+    for (const [trace, cut] of await readUpTo(reading, given)) cuts.set(trace, cut)
+  }
+  return cuts
+}
+
+const readUpTo = async (reading: SpanReading, ends: readonly CutRow[]): Promise<Map<string, CutTrace>> => {
+  const { store, scope } = reading
+  if (ends.length === 0) return new Map()
+  const isBefore = ends.map(
+    ({ trace, last, last_ids }) => sql`(trace_id = ${sql.bytes(Buffer.from(trace, 'hex'))}
+      AND start_time <= ${sql.dateTime64(BigInt(last))}
+      AND (start_time < ${sql.dateTime64(BigInt(last))} OR span_ids <= ${sql.bytes(Buffer.from(last_ids, 'hex'))}))`,
+  )
+  const where = whereTraces(
+    reading,
+    ends.map(({ trace }) => trace),
+    sql` AND (${sql.join(isBefore, sql` OR `)})`,
+  )
+  const rows = await store.query<SpanRow>(
+    sql`SELECT ${columns} FROM spans ${where} ${pointRead}`,
+    limitedTo(scope, spanSeconds),
+  )
+  const rowsByTrace = Map.groupBy(rows, (row) => row.trace)
+  return new Map(
+    ends.map(({ trace, is_cut }) => [
+      trace,
+      { rows: rowsByTrace.get(trace) ?? [], isTruncated: is_cut === 1 },
+    ]),
+  )
+}
+
+interface CutRow {
+  trace: string
+  /** The start of the last span that is given, and its ids. */
+  last: string
+  last_ids: string
+  bytes: string
+  is_cut: number
+}
+
+/** Each span once. How large one is is computed where it is read, so that nothing wide is ever sorted. */
+const cutStatement = (reading: SpanReading, traceIds: readonly string[], share: number): Sql => sql`
+  SELECT lower(hex(trace_id)) AS trace, toUnixTimestamp64Nano(max(tuple(start_time, span_ids)).1) AS last,
+    lower(hex(max(tuple(start_time, span_ids)).2)) AS last_ids, sum(bytes) AS bytes, any(span_count) > count() AS is_cut
   FROM
   (
-    SELECT *, span_id FROM spans ${where}
-    ORDER BY trace_id, span_id, is_open, ingested_at DESC
-    LIMIT 1 BY trace_id, span_id
+    SELECT trace_id, start_time, span_ids, bytes, count() OVER (PARTITION BY trace_id) AS span_count,
+      row_number() OVER (PARTITION BY trace_id ORDER BY start_time, span_ids) AS place,
+      sum(bytes) OVER (PARTITION BY trace_id ORDER BY start_time, span_ids ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) - bytes AS bytes_before
+    FROM
+    (
+      SELECT trace_id, span_ids, span_id, start_time, is_open, ingested_at,
+        byteSize(name, status_message, trace_state, attributes, events.name, events.attributes, links.attributes) AS bytes
+      FROM spans ${whereTraces(reading, traceIds)}
+      ORDER BY trace_id, span_id, is_open, ingested_at DESC
+      LIMIT 1 BY trace_id, span_id
+    )
   )
-  ORDER BY start_time, span_id
-  LIMIT ${sql.uint64(spansMax + 1)} BY trace_id
-  ${pointRead}`
+  WHERE place <= ${sql.uint64(reading.spansMax)} AND bytes_before < ${sql.uint64(share)}
+  GROUP BY trace_id
+  SETTINGS use_skip_indexes_on_data_read = 0, query_plan_execute_functions_after_sorting = 0, query_plan_optimize_lazy_materialization = 0, max_block_size = 8192`
 
 interface SpanRow {
   trace: string

@@ -488,7 +488,7 @@ describe('many spans at once', () => {
     const search = { range, filters: { service: 'crowd' }, limit: 1 }
     const page = await createTraceStore(store).searchTraces({ tenant: 'default' }, search)
     expect(page).toMatchObject({ traces: [], isComplete: false })
-    expect(page.next?.startNanos).toBe(start + nanosPerMilli)
+    expect(page.next?.startNanos).toBe(start + 1001n * nanosPerMilli)
   })
 
   it('are found in a trace that goes on for months', async () => {

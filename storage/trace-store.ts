@@ -35,10 +35,13 @@ export interface TraceStore {
   sampleTraces(scope: ReadScope, sample: TraceSample): Promise<TraceSamplePage>
   /**
    * A whole trace, spans by start time; undefined where there is none. A range says where to look, with a day to
-   * either side; without one the whole store is searched. Of more than 20 000 spans the earliest are given.
+   * either side; without one the whole store is searched. Of more than 20 000 spans, or 64 MiB, the earliest are given.
    */
   getTrace(scope: ReadScope, traceId: string, range?: TimeRange): Promise<StoredTrace | undefined>
-  /** Several traces in the order of their ids, each cut to its `spansMax` earliest spans; unknown ids are left out. */
+  /**
+   * Several traces in the order of their ids, each cut to its `spansMax` earliest spans; unknown ids are left out. Where they
+   * have more than 64 MiB together, each is cut to its share, and where even that is too much the last are left out.
+   */
   getTraces(scope: ReadScope, traceIds: readonly string[], options: TracesOptions): Promise<StoredTrace[]>
 }
 
