@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 
 /** The query parameters that routes share. All come as text; unknown ones are refused by `z.strictObject`. */
-const textLengthMax = 1024
+export const textLengthMax = 1024
 
 const text = () => z.string().max(textLengthMax, `longer than ${textLengthMax} characters`)
 
@@ -57,6 +57,15 @@ export const countParameter = ({ max, description }: { max: number; description:
     .openapi({ type: 'integer', minimum: 1, maximum: max, description })
 
 const attributeFiltersMax = 20
+/** Of all filters together, keys and values: each stands several times in a statement, which has its own bound. */
+const attributeBytesMax = 32 << 10
+
+/** Why filters by attributes are refused; undefined where they are not. */
+export const attributeRefusal = (entries: readonly string[]): string | undefined => {
+  if (entries.length > attributeFiltersMax) return `more than ${attributeFiltersMax} times`
+  const bytes = entries.reduce((sum, entry) => sum + Buffer.byteLength(entry), 0)
+  return bytes > attributeBytesMax ? `more than ${attributeBytesMax} bytes together` : undefined
+}
 
 /** `key=value`, repeatable; the value may hold further equals signs. */
 export const attributeParameter = z
@@ -64,8 +73,8 @@ export const attributeParameter = z
   .optional()
   .transform((given, context) => {
     const entries = [given ?? []].flat()
-    if (entries.length > attributeFiltersMax)
-      context.addIssue({ code: 'custom', message: `more than ${attributeFiltersMax} times` })
+    const refusal = attributeRefusal(entries)
+    if (refusal !== undefined) context.addIssue({ code: 'custom', message: refusal })
     return entries.map((entry) => {
       const at = entry.indexOf('=')
       if (at < 1)

@@ -2,6 +2,7 @@ import { InvalidInput } from '#runtime/errors.ts'
 import type { TimeRange } from '#storage/read-scope.ts'
 import type { SpanFilters, TraceSearch } from '#storage/trace-store.ts'
 import { parseDurationNanos } from '../duration.ts'
+import { attributeRefusal, textLengthMax } from '../parameters.ts'
 
 /**
  * The parameters of Jaeger's trace search. Unknown ones are ignored, as Jaeger does: its clients send more than they say.
@@ -9,13 +10,13 @@ import { parseDurationNanos } from '../duration.ts'
  * @throws InvalidInput naming the parameter
  */
 export const parseJaegerSearch = (parameters: URLSearchParams, nowMillis: number): TraceSearch => {
-  const service = parameters.get('service')
+  const service = textOf(parameters, 'service')
   if (!service) throw new InvalidInput("parameter 'service' is required", { field: 'service' })
   return {
     range: rangeOf(parameters, nowMillis),
     filters: {
       service,
-      operation: given(parameters, 'operation'),
+      operation: textOf(parameters, 'operation'),
       minDurationNanos: durationOf(parameters, 'minDuration'),
       maxDurationNanos: durationOf(parameters, 'maxDuration'),
       ...tagFilters(tagsOf(parameters)),
@@ -58,6 +59,13 @@ export const rangeOf = (parameters: URLSearchParams, nowMillis: number): TimeRan
 const given = (parameters: URLSearchParams, name: string): string | undefined =>
   parameters.get(name) || undefined
 
+const textOf = (parameters: URLSearchParams, field: string): string | undefined => {
+  const text = given(parameters, field)
+  if (text !== undefined && text.length > textLengthMax)
+    throw new InvalidInput(`${field}: longer than ${textLengthMax} characters`, { field })
+  return text
+}
+
 const microsOf = (parameters: URLSearchParams, field: string): bigint | undefined => {
   const text = given(parameters, field)
   if (text === undefined) return undefined
@@ -92,7 +100,7 @@ const tagsOf = (parameters: URLSearchParams): Map<string, string> => {
     tags.set(entry.slice(0, at), entry.slice(at + 1))
   }
   const json = given(parameters, 'tags')
-  if (json === undefined) return tags
+  if (json === undefined) return bounded(tags)
   let parsed: unknown
   try {
     parsed = JSON.parse(json)
@@ -103,7 +111,12 @@ const tagsOf = (parameters: URLSearchParams): Map<string, string> => {
     throw new InvalidInput('tags: expected a JSON object of texts', { field: 'tags' })
   for (const [key, value] of Object.entries(parsed))
     tags.set(key, typeof value === 'string' ? value : JSON.stringify(value))
-  if (tags.size > 20) throw new InvalidInput('tags: more than 20', { field: 'tags' })
+  return bounded(tags)
+}
+
+const bounded = (tags: Map<string, string>): Map<string, string> => {
+  const refusal = attributeRefusal([...tags].map(([key, value]) => `${key}=${value}`))
+  if (refusal !== undefined) throw new InvalidInput(`tags: ${refusal}`, { field: 'tags' })
   return tags
 }
 

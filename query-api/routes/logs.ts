@@ -58,7 +58,7 @@ const searchLogs = createRoute({
     }),
   },
   responses: answers(
-    'a page of records; isComplete false: time ran out, the search goes on from nextCursor',
+    'a page of records, of large ones fewer than the limit: the search goes on from nextCursor. isComplete false: time ran out',
     z.object({
       logs: z.array(logSchema),
       nextCursor: z.string().nullable(),

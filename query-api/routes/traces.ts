@@ -57,7 +57,8 @@ const searchParameters = z.strictObject({
     max: 2000,
     description:
       'instead of limit and cursor: at most so many traces spread evenly over the range. It is cut into up to 60 equal ' +
-      'intervals; of each come the ceil(sample / 60) traces whose ids hash lowest, so equal data give equal samples',
+      'intervals; of each come the ceil(sample / 60) traces whose ids have the lowest last four bytes, so equal data give ' +
+      'equal samples',
   }),
 })
 
@@ -89,7 +90,7 @@ const getTrace = createRoute({
     query: z.strictObject(optionalRangeParameters),
   },
   responses: answersOrNotFound(
-    'the trace; of more than 20 000 spans the earliest',
+    'the trace; of more than 20 000 spans, or 64 MiB of them, the earliest',
     z.object({
       traceId: z.string(),
       startTimeUnixNano: unixNano(),
@@ -111,7 +112,7 @@ const getTraceLogs = createRoute({
     query: z.strictObject({ limit: limitParameter({ fallback: 1000, max: 5000 }) }),
   },
   responses: answers(
-    'the earliest records; none for an unknown trace',
+    'the earliest records, of large ones fewer than the limit; none for an unknown trace',
     z.object({ logs: z.array(logSchema), isTruncated: z.boolean() }),
   ),
 })
