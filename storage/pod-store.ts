@@ -1,4 +1,4 @@
-import type { Store } from './connection.ts'
+import { type Store, statementBytesMax } from './connection.ts'
 import {
   type ContainerEnd,
   type PodEnd,
@@ -88,9 +88,13 @@ export const createPodStore = (store: Store, options: { now?: () => number } = {
   const podsByKey: PodStore['podsByKey'] = async (scope, keys) => {
     const wanted = [...new Set(keys)].slice(0, podsMax)
     if (wanted.length === 0) return new Map()
-    const isWanted = sql`has(${sql.strings(wanted)}, ${podKey})`
-    const { pods } = await read(scope, { resources: [isWanted], pods: sql`1` })
-    return new Map(pods.map((pod) => [pod.uid, pod]))
+    const pods = new Map<string, StoredPod>()
+    for (const some of inStatements(wanted)) {
+      const isWanted = sql`has(${sql.strings(some)}, ${podKey})`
+      const found = await read(scope, { resources: [isWanted], pods: sql`1` })
+      for (const pod of found.pods) pods.set(pod.uid, pod)
+    }
+    return pods
   }
 
   return {
@@ -112,6 +116,26 @@ export const createPodStore = (store: Store, options: { now?: () => number } = {
       return pods.find((pod) => pod.uid === uidOrName) ?? pods[0]
     },
   }
+}
+
+/** A statement holds names of so many bytes with room to spare, at four characters a byte. */
+const nameBytesPerStatement = statementBytesMax / 8
+
+const inStatements = (names: readonly string[]): string[][] => {
+  const statements: string[][] = [[]]
+  let bytes = 0
+  for (const name of names) {
+    const nameBytes = Buffer.byteLength(name)
+    // No pod is named so: Kubernetes takes 253 characters.
+    if (nameBytes > nameBytesPerStatement) continue
+    if (bytes + nameBytes > nameBytesPerStatement) {
+      statements.push([])
+      bytes = 0
+    }
+    statements.at(-1)?.push(name)
+    bytes += nameBytes
+  }
+  return statements
 }
 
 interface PodRow {

@@ -11,6 +11,7 @@ const afterLastSeenNanos = 60n * nanosPerMinute
 const recordsMax = 50_000
 /** Up to so many pods are searched for in the text before it is parsed; the engine takes 255 needles at most. */
 const needlesMax = 200
+const needleBytesMax = 256 << 10
 /** A restart makes a few of them: terminated, waiting, running again. */
 const terminationsPerPodMax = 50
 const readSeconds = 10
@@ -29,7 +30,8 @@ export const readPodWatches = async (
   const seen = pods.map((pod) => pod.lastSeenNanos)
   const from = bigMin(...seen) - beforeLastSeenNanos
   const to = bigMin(bigMax(...seen) + afterLastSeenNanos, nowNanos + nanosPerMinute)
-  const needles = pods.length <= needlesMax ? pods.map((pod) => pod.key) : []
+  const bytes = pods.reduce((sum, { key }) => sum + Buffer.byteLength(key), 0)
+  const needles = pods.length <= needlesMax && bytes <= needleBytesMax ? pods.map((pod) => pod.key) : []
   const rows = await store.query<WatchRow>(
     watchedPods(scope, { from, to, needles }),
     limitedTo(scope, readSeconds),
