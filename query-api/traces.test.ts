@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { QueryStopped } from '#storage/connection.ts'
 import { sql } from '#storage/sql.ts'
+import { createTraceStore } from '#storage/trace-store.ts'
 import {
   type SeededStore,
   nowMillis,
@@ -448,6 +449,59 @@ describe('one trace', () => {
       expect(body.error.code).toBe('not_found')
     }
     expect((await seeded.get('/api/v1/traces/xyz')).body.error.parameter).toBe('traceId')
+  })
+
+  it('gives of a trace of large spans the earliest, and of several each its share', async () => {
+    const spansPerTrace = 60
+    const idsOfLarge = ['ab'.repeat(16), 'cd'.repeat(16)]
+    for (const id of idsOfLarge)
+      await seeded.store.command(sql`
+        INSERT INTO spans (tenant, trace_id, span_ids, start_time, name, resource_id, service_name, attributes, ingested_at)
+        SELECT 'default', toFixedString(${sql.bytes(Buffer.from(id, 'hex'))}, 16),
+          toFixedString(concat(reinterpretAsFixedString(number + 1), unhex('0000000000000000')), 16),
+          fromUnixTimestamp64Nano(${sql.int64(secondsAgo(40_000))} + number, 'UTC'), 'large', 1, 'large',
+          map('number', toString(number), 'text', repeat('large ', 250000)), now()
+        FROM numbers(${sql.uint64(spansPerTrace)})`)
+    const numbersOf = (spans: { attributes: { key: string; value: string }[] }[]): number[] =>
+      spans.map(({ attributes }) => Number(attributes.find(({ key }) => key === 'number')?.value))
+    const earliest = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
+
+    const { status, body } = await seeded.get(`/api/v1/traces/${idsOfLarge[0]}`)
+    expect(status).toBe(200)
+    expect(body.isTruncated).toBe(true)
+    expect(body.spans.length).toBeGreaterThan(40)
+    expect(body.spans.length).toBeLessThan(spansPerTrace)
+    expect(numbersOf(body.spans)).toEqual(earliest(body.spans.length))
+
+    const found = await createTraceStore(seeded.store).getTraces({ tenant: 'default' }, idsOfLarge, {
+      spansMax: 1000,
+    })
+    expect(found.map(({ traceId: id, isTruncated }) => [id, isTruncated])).toEqual(
+      idsOfLarge.map((id) => [id, true]),
+    )
+    for (const { spans } of found) {
+      expect(spans.length).toBeGreaterThan(20)
+      expect(numbersOf(spans)).toEqual(earliest(spans.length))
+    }
+    const listed = await createTraceStore(seeded.store).getTraces({ tenant: 'default' }, idsOfLarge, {
+      spansMax: 3,
+    })
+    expect(listed.map(({ spans }) => numbersOf(spans))).toEqual([earliest(3), earliest(3)])
+  })
+
+  it('takes long filters by attributes, and says where they are too long together', async () => {
+    const filters = (count: number): string =>
+      Array.from(
+        { length: count },
+        (_, n) => `attribute=${encodeURIComponent(`k${n}=${'결'.repeat(1000)}`)}`,
+      ).join('&')
+    for (const path of ['traces', 'logs']) {
+      expect((await seeded.get(`/api/v1/${path}?${filters(10)}`)).status).toBe(200)
+      const { status, body } = await seeded.get(`/api/v1/${path}?${filters(15)}`)
+      expect(status).toBe(400)
+      expect(body.error).toMatchObject({ code: 'invalid_parameter', parameter: 'attribute' })
+      expect(body.error.message).toContain('more than 32768 bytes together')
+    }
   })
 
   it('of more spans than can be given is cut to its earliest', async () => {
