@@ -1,9 +1,11 @@
 import { hc } from 'hono/client'
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest'
+import { createPodStore } from '#storage/pod-store.ts'
 import { bucketDurationNanos, durationBucket } from '#telemetry/duration-buckets.ts'
 import type { AppType } from './app.ts'
 import {
   type SeededStore,
+  nowMillis,
   nowNanos,
   openSeededStore,
   seconds,
@@ -426,4 +428,24 @@ describe('the typed client', () => {
     expectTypeOf<(typeof spans)[number]['podUid']>().toEqualTypeOf<string>()
     expect(spans).toHaveLength(2)
   })
+})
+
+it('finds pods among thousands of long names', async () => {
+  const uids = Array.from({ length: 5000 }, (_, n) => `${n}-`.padEnd(600, '결'))
+  await seeded.insertResource({
+    id: 9001,
+    attributes: { 'service.name': 'long', 'k8s.pod.uid': uids[4321] ?? '', 'k8s.pod.name': 'long-1' },
+  })
+  await seeded.insertSpans({
+    trace: 'fe'.repeat(16),
+    span: 'fe'.repeat(8),
+    resource: 9001,
+    name: 'long',
+    start: nowNanos - 60_000_000_000n,
+  })
+  const found = await createPodStore(seeded.store, { now: () => nowMillis }).podsByKey(
+    { tenant: 'default' },
+    uids,
+  )
+  expect([...found.keys()]).toEqual([uids[4321]])
 })

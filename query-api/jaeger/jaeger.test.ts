@@ -202,3 +202,15 @@ describe("Jaeger's API", () => {
     expect(body.errors[0].msg).toContain(named)
   })
 })
+
+it.each([
+  [`service=${'x'.repeat(1025)}`, 'service: longer than 1024 characters'],
+  [
+    `service=cart&tags=${encodeURIComponent(JSON.stringify({ a: 'x'.repeat(40_000) }))}`,
+    'tags: more than 32768 bytes together',
+  ],
+])('refuses texts that are too long', async (query, message) => {
+  const { status, body } = await seeded.get(`/jaeger/api/traces?${query}`)
+  expect(status).toBe(400)
+  expect(body.errors[0].msg).toContain(message)
+})
