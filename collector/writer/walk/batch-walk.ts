@@ -7,7 +7,7 @@ import { createWireReader } from '#telemetry/otlp/wire-reader.ts'
 import type { QueuedRecord } from '../../queue/queue.ts'
 import type { ResourceRow } from '../resource-row.ts'
 import { dayField, rowsField, tableField } from './blocks.ts'
-import type { WalkEngine } from './engine.ts'
+import { type WalkEngine, signalNumbers } from './engine.ts'
 import { readEnvelope, readRequest } from './envelope.ts'
 import { HeapReader } from './heap-reader.ts'
 import type { Host } from './host.ts'
@@ -33,6 +33,7 @@ export interface BatchWalk {
   gather(signal: Signal, records: readonly QueuedRecord[]): Generator<void, Batch>
 }
 
+const nanosPerMilli = 1_000_000n
 /** Items that are walked between two yields. */
 const itemsPerTurn = 512
 /** So much is left behind a record, because reading may run past its end before that is noticed. */
@@ -70,6 +71,9 @@ export const createBatchWalk = (createEngine: (host: Host) => WalkEngine): Batch
     const address = placeRecord(payload)
     current = { subject: signal, address, byteCount: payload.length }
     engine.beginRecord()
+    const queuedAtNanos = BigInt(record.queuedAtMillis) * nanosPerMilli
+    engine.setQueuedTime(Number(BigInt.asIntN(32, queuedAtNanos)), Number(queuedAtNanos >> 32n))
+    const signalNumber = signalNumbers[signal]
     for (const range of readRequest(reader)) {
       const ofResource = readEnvelope(reader, range, { depth: 2, withItems: true })
       const resource = origins.resource(record.tenant, payload, ofResource)
@@ -79,7 +83,7 @@ export const createBatchWalk = (createEngine: (host: Host) => WalkEngine): Batch
         const scope = origins.scope(payload, ofScope)
         const end = address + items.end
         for (let at = address + items.start; at < end;) {
-          at = engine.appendSpans(at, end, itemsPerTurn)
+          at = engine.appendItems(signalNumber, at, end, itemsPerTurn)
           if (at < end) yield
         }
         gathered.runs.add({ queuedAtMillis: record.queuedAtMillis, resource, scope })

@@ -1,3 +1,4 @@
+import type { Signal } from '#telemetry/otlp/messages.ts'
 import { type Host, serveWalk } from './host.ts'
 import { heapBytes } from './memory.ts'
 import * as walk from './walk.ts'
@@ -10,7 +11,15 @@ export interface WalkEngine {
   begin(): void
   beginRecord(): void
   firstBlock(): number
-  appendSpans(start: number, end: number, countMax: number): number
+  setQueuedTime(low: number, high: number): void
+  appendItems(signal: number, start: number, end: number, countMax: number): number
+}
+
+/** As the walk numbers them. */
+export const signalNumbers: Readonly<Record<Signal, number>> = {
+  traces: walk.traces,
+  logs: walk.logs,
+  metrics: walk.metrics,
 }
 
 /** The walk as TypeScript in this process. */

@@ -9,6 +9,8 @@ export interface Host {
   repairText(at: i32, length: i32): i32
   /** The text and the inner types of an AnyValue: an address, where two lengths and then the bytes of both lie. */
   describeValue(at: i32, length: i32): i32
+  /** A metric in the form that the codec writes: its address, where its length and then its bytes lie. */
+  rewriteMetric(at: i32, length: i32): i32
   /** Where the sampling threshold of a trace state lies, in two halves. */
   readThreshold(at: i32, length: i32): i32
 }
@@ -33,4 +35,8 @@ export function describeValue(at: i32, length: i32): i32 {
 
 export function readThreshold(at: i32, length: i32): i32 {
   return host.readThreshold(at, length)
+}
+
+export function rewriteMetric(at: i32, length: i32): i32 {
+  return host.rewriteMetric(at, length)
 }

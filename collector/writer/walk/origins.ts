@@ -5,6 +5,7 @@ import { attributeColumns } from '../attributes.ts'
 import { type ResourceRow, resourceRow } from '../resource-row.ts'
 import { type ServiceIdentity, serviceIdentity } from '../service-identity.ts'
 import type { Envelope, Range } from './envelope.ts'
+import { lengthDelimited } from './length-delimited.ts'
 
 /** What the rows of a ResourceSpans (ResourceLogs, ResourceMetrics) share. */
 export interface ResourceOrigin {
@@ -61,14 +62,14 @@ const keyOf = (payload: Buffer, { subjects, schemaUrl }: Envelope): string => {
 }
 
 const readResource = (tenant: string, payload: Buffer, envelope: Envelope): ResourceOrigin => {
-  const [resourceSpans] = decode(field(1, withoutItems(payload, envelope))).resourceSpans
+  const [resourceSpans] = decode(lengthDelimited(1, withoutItems(payload, envelope))).resourceSpans
   const resource = resourceSpans?.resource
   const row = resourceRow(tenant, resource, resourceSpans?.schemaUrl ?? '')
   return { row, service: serviceIdentity(resource) }
 }
 
 const readScope = (payload: Buffer, envelope: Envelope): ScopeOrigin => {
-  const request = decode(field(1, field(2, withoutItems(payload, envelope))))
+  const request = decode(lengthDelimited(1, lengthDelimited(2, withoutItems(payload, envelope))))
   const { scope, schemaUrl = '' } = request.resourceSpans[0]?.scopeSpans[0] ?? {}
   const { map, types } = attributeColumns(scope?.attributes ?? [])
   return {
@@ -86,16 +87,8 @@ const decode = (request: Buffer): ExportTraceServiceRequest => decodeExportReque
 
 const withoutItems = (payload: Buffer, { subjects, schemaUrl }: Envelope): Buffer =>
   Buffer.concat([
-    ...subjects.map((range) => field(1, slice(payload, range))),
-    field(3, slice(payload, schemaUrl)),
+    ...subjects.map((range) => lengthDelimited(1, slice(payload, range))),
+    lengthDelimited(3, slice(payload, schemaUrl)),
   ])
 
 const slice = (payload: Buffer, { start, end }: Range): Buffer => payload.subarray(start, end)
-
-/** A length-delimited field. */
-const field = (number: number, bytes: Buffer): Buffer => {
-  const head = [(number << 3) | 2]
-  let length = bytes.length
-  for (; length >= 0x80; length = Math.floor(length / 128)) head.push((length & 0x7f) | 0x80)
-  return Buffer.concat([Buffer.from([...head, length]), bytes])
-}

@@ -28,6 +28,15 @@ export function rowCount(rows: i32): i32 {
   return loadWord(rows + 12)
 }
 
+/** Where the row lies that was added last. */
+export function lastPage(rows: i32): i32 {
+  return loadWord(rows + 4)
+}
+
+export function lastRow(rows: i32): i32 {
+  return loadWord(rows + 8) - 1
+}
+
 /** The page of a new row. Its cells hold anything until they are set. */
 export function addRow(rows: i32): i32 {
   newRow = loadWord(rows + 8)

@@ -2,11 +2,20 @@ import { InvalidInput } from '#runtime/errors.ts'
 import { anyValueInnerTypes, anyValueToText } from '#telemetry/otlp/any-value.ts'
 import { OtlpDecodeError } from '#telemetry/otlp/decode-error.ts'
 import { anyValue } from '#telemetry/otlp/descriptors.ts'
-import { decodeMessage, messageDepthMax, messagesPerRequestMax } from '#telemetry/otlp/protobuf.ts'
+import type { Metric } from '#telemetry/otlp/messages.ts'
+import {
+  decodeExportRequest,
+  decodeMessage,
+  encodeExportRequest,
+  messageDepthMax,
+  messagesPerRequestMax,
+} from '#telemetry/otlp/protobuf.ts'
+import { createWireReader, readLength, readTag } from '#telemetry/otlp/wire-reader.ts'
 import { samplingThreshold } from '#telemetry/sampling.ts'
 import type { WalkEngine } from './engine.ts'
 import * as faults from './faults.ts'
 import type { Host } from './host.ts'
+import { lengthDelimited } from './length-delimited.ts'
 
 /** The record under way: messages say where in it the fault is. */
 export interface WalkedRecord {
@@ -79,6 +88,19 @@ export const createWalkHost = (engine: () => WalkEngine, record: () => WalkedRec
         .set(innerTypes, to + 8 + text.length)
       return to
     },
+    rewriteMetric: (at, length) => {
+      const metric = bytesAt(at, length)
+      const request = lengthDelimited(1, lengthDelimited(2, lengthDelimited(2, metric)))
+      const decoded = decodeExportRequest('metrics', request).resourceMetrics[0]?.scopeMetrics[0]?.metrics[0]
+      if (decoded === undefined) throw new Error('a metric was lost while it was written again')
+      const bytes = encodeMetric(decoded)
+      const to = engine().allocate(4 + bytes.length)
+      viewAt(to, 4).setUint32(0, bytes.length, true)
+      engine()
+        .heapBytes()
+        .set(bytes, to + 4)
+      return to
+    },
     readThreshold: (at, length) => {
       const threshold = samplingThreshold(bytesAt(at, length).toString('utf8'))
       const to = engine().allocate(8)
@@ -86,4 +108,17 @@ export const createWalkHost = (engine: () => WalkEngine, record: () => WalkedRec
       return to
     },
   }
+}
+
+/** The codec writes requests only, so what stands around the metric is taken away again. */
+const encodeMetric = (metric: Metric): Uint8Array => {
+  const request = encodeExportRequest('metrics', {
+    resourceMetrics: [{ schemaUrl: '', scopeMetrics: [{ schemaUrl: '', metrics: [metric] }] }],
+  })
+  const reader = createWireReader(request, { subject: 'metrics', messagesMax: 0 })
+  for (let envelope = 0; envelope < 3; envelope++) {
+    readTag(reader)
+    readLength(reader, request.length)
+  }
+  return request.subarray(reader.position)
 }

@@ -7,12 +7,15 @@
  */
 import { beginAttributeMaps } from './attributes.ts'
 import { beginBlocks, firstBlock } from './blocks.ts'
+import { appendLog, beginLogs, setQueuedTime } from './logs.ts'
 import { allocate, freeAll } from './memory.ts'
+import { appendMetric, beginMetrics } from './metrics.ts'
+import { beginPoints } from './points.ts'
 import { appendSpan, beginSpans } from './spans.ts'
 import { beginValues } from './value.ts'
 import { beginRecord, leaveMessage, moveTo, position, readTag, skipField, takeBytes } from './wire.ts'
 
-export { allocate, beginRecord, firstBlock }
+export { allocate, beginRecord, firstBlock, setQueuedTime }
 
 /** Forgets all rows. */
 export function begin(): void {
@@ -21,14 +24,25 @@ export function begin(): void {
   beginValues()
   beginAttributeMaps()
   beginSpans()
+  beginLogs()
+  beginPoints()
+  beginMetrics()
 }
+
+/** Signals by number. */
+export const traces: i32 = 0
+export const logs: i32 = 1
+export const metrics: i32 = 2
 
 const itemTag: i32 = 18
 /** Messages above it: the request and ResourceSpans. */
 const scopeDepth: i32 = 3
 
-/** Appends up to `countMax` spans of a ScopeSpans, or what is left of one; where to go on. */
-export function appendSpans(start: i32, end: i32, countMax: i32): i32 {
+/**
+ * Appends up to `countMax` spans of a ScopeSpans, or what is left of one; where to go on. So with logs and metrics, whose
+ * envelopes are alike.
+ */
+export function appendItems(signal: i32, start: i32, end: i32, countMax: i32): i32 {
   let left = countMax
   moveTo(start)
   while (left > 0 && position < end) {
@@ -36,11 +50,17 @@ export function appendSpans(start: i32, end: i32, countMax: i32): i32 {
     if (tag === itemTag) {
       const itemStart = takeBytes(end)
       const itemEnd = position
-      appendSpan(itemStart, itemEnd)
+      appendItem(signal, itemStart, itemEnd)
       moveTo(itemEnd)
       left -= 1
     } else skipField(tag, end, scopeDepth)
   }
   leaveMessage(end)
   return position
+}
+
+function appendItem(signal: i32, start: i32, end: i32): void {
+  if (signal === traces) appendSpan(start, end)
+  else if (signal === logs) appendLog(start, end)
+  else appendMetric(start, end)
 }

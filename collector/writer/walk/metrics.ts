@@ -1,0 +1,169 @@
+/** Metrics: what all points of one share, and the points. */
+import { appendAttributes, entryCount } from './attributes.ts'
+import { exponentialTable, gaugeTable, histogramTable, rowsOf, sumTable, summaryTable } from './blocks.ts'
+import { keyOf } from './dictionary.ts'
+import { rewriteMetric } from './host.ts'
+import { loadWord } from './memory.ts'
+import * as block from './metric-block.ts'
+import { appendPoint } from './points.ts'
+import { lastPage, lastRow, setByte, setPair, setWord } from './rows.ts'
+import { clear, newScratch, pushRange, rangeCount, rangeEnd, rangeStart } from './scratch.ts'
+import {
+  enterMessage,
+  high,
+  leaveMessage,
+  low,
+  moveTo,
+  position,
+  readTag,
+  readVarint,
+  skipField,
+  takeBytes,
+} from './wire.ts'
+
+/** Messages above a metric: the request, ResourceMetrics, ScopeMetrics. */
+const metricDepth: i32 = 4
+
+let metadata: i32 = 0
+/** The messages that hold the points, and the points that they hold. */
+let data: i32 = 0
+let points: i32 = 0
+/** Of the points; 0 where a metric has none, as spans are no points. */
+let table: i32 = 0
+let hasOtherKind: boolean = false
+let nameAt: i32 = 0
+let nameLength: i32 = 0
+let descriptionAt: i32 = 0
+let descriptionLength: i32 = 0
+let unitAt: i32 = 0
+let unitLength: i32 = 0
+let temporality: i32 = 0
+let isMonotonic: i32 = 0
+
+export function beginMetrics(): void {
+  metadata = newScratch()
+  data = newScratch()
+  points = newScratch()
+}
+
+export function appendMetric(start: i32, end: i32): void {
+  noteMetric(start, end)
+  if (hasOtherKind) {
+    const rewritten = rewriteMetric(start, end - start)
+    noteMetric(rewritten + 4, rewritten + 4 + loadWord(rewritten))
+  }
+  const messageCount = rangeCount(data)
+  for (let index: i32 = 0; index < messageCount; index++)
+    noteData(rangeStart(data, index), rangeEnd(data, index))
+  const pointCount = rangeCount(points)
+  for (let index: i32 = 0; index < pointCount; index++) {
+    const pointBlock = appendPoint(table, rangeStart(points, index), rangeEnd(points, index))
+    appendShared(pointBlock)
+  }
+}
+
+function noteMetric(start: i32, end: i32): void {
+  clearNotes()
+  moveTo(start)
+  enterMessage(metricDepth)
+  while (position < end) {
+    const tag = readTag()
+    switch (tag) {
+      case 10:
+        nameAt = takeBytes(end)
+        nameLength = low
+        break
+      case 18:
+        descriptionAt = takeBytes(end)
+        descriptionLength = low
+        break
+      case 26:
+        unitAt = takeBytes(end)
+        unitLength = low
+        break
+      case 42:
+        noteKind(gaugeTable, end)
+        break
+      case 58:
+        noteKind(sumTable, end)
+        break
+      case 74:
+        noteKind(histogramTable, end)
+        break
+      case 82:
+        noteKind(exponentialTable, end)
+        break
+      case 90:
+        noteKind(summaryTable, end)
+        break
+      case 98: {
+        const attribute = takeBytes(end)
+        pushRange(metadata, attribute, position)
+        break
+      }
+      default:
+        skipField(tag, end, metricDepth)
+    }
+  }
+  leaveMessage(end)
+}
+
+function clearNotes(): void {
+  clear(metadata)
+  clear(data)
+  clear(points)
+  table = 0
+  hasOtherKind = false
+  nameLength = 0
+  descriptionLength = 0
+  unitLength = 0
+  temporality = 0
+  isMonotonic = 0
+}
+
+/** Messages of one kind add to each other; of two kinds the last counts, which is rare enough to be left to others. */
+function noteKind(kind: i32, end: i32): void {
+  if (table !== 0 && table !== kind) hasOtherKind = true
+  table = kind
+  const start = takeBytes(end)
+  pushRange(data, start, position)
+}
+
+function noteData(start: i32, end: i32): void {
+  moveTo(start)
+  enterMessage(metricDepth + 1)
+  while (position < end) {
+    const tag = readTag()
+    if (tag === 10) {
+      const point = takeBytes(end)
+      pushRange(points, point, position)
+    } else if (tag === 16) {
+      readVarint()
+      temporality = low
+    } else if (tag === 24) {
+      readVarint()
+      isMonotonic = (low | high) === 0 ? 0 : 1
+    } else skipField(tag, end, metricDepth + 1)
+  }
+  leaveMessage(end)
+}
+
+/** To the row that was begun last in this block. */
+function appendShared(pointBlock: i32): void {
+  const rows = rowsOf(pointBlock)
+  const page = lastPage(rows)
+  const row = lastRow(rows)
+  setWord(page, row, block.nameCell, keyOf(loadWord(pointBlock + block.namesField), nameAt, nameLength))
+  setWord(
+    page,
+    row,
+    block.descriptionCell,
+    keyOf(loadWord(pointBlock + block.descriptionsField), descriptionAt, descriptionLength),
+  )
+  setWord(page, row, block.unitCell, keyOf(loadWord(pointBlock + block.unitsField), unitAt, unitLength))
+  setWord(page, row, block.temporalityCell, temporality)
+  setByte(page, row, block.isMonotonicCell, isMonotonic)
+  const map = loadWord(pointBlock + block.metadataField)
+  setWord(page, row, block.metadataTypesCell, appendAttributes(map, metadata, metricDepth + 1))
+  setPair(page, row, block.metadataEndCell, entryCount(map), 0)
+}
