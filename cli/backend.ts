@@ -6,17 +6,20 @@ import { createReceiver } from '#collector/receiver/receiver.ts'
 import { createDeadLetters } from '#collector/writer/dead-letters.ts'
 import { createWriter } from '#collector/writer/writer.ts'
 import { createQueryApi } from '#query-api/server.ts'
+import { createDiskGuard } from '#runtime/disk-guard.ts'
 import { Unavailable } from '#runtime/errors.ts'
 import { createHealth } from '#runtime/health.ts'
 import { createLifecycle } from '#runtime/lifecycle.ts'
 import type { Logger } from '#runtime/logger.ts'
 import { createSelfMetrics } from '#runtime/self-metrics.ts'
 import { openStore } from '#storage/connection.ts'
+import { dropExpiredPartitions } from '#storage/expired-partitions.ts'
 import { migrate } from '#storage/migrate.ts'
 import { createRangeStore } from '#storage/range-store.ts'
 import { applyRetention } from '#storage/retention.ts'
 import { sql } from '#storage/sql.ts'
 import { signals } from '#telemetry/otlp/messages.ts'
+import { saveReceiverUrl } from './receiver-url.ts'
 import { type ProgramSettings, listenHost, retentionOf, storeSettings } from './settings.ts'
 
 /** As one flat list of numbers, such as `acceptedSpans`. */
@@ -63,13 +66,40 @@ export const startBackend = async (
     lifecycle.onStop('store', () => store.close())
     let isMigrated = false
 
-    const queue = await openLocalLog({ dataDir: values.DATA_DIR, logger, selfMetrics })
+    const disk = createDiskGuard({
+      folder: values.DATA_DIR,
+      reserveBytesMax: values.DISK_RESERVE_BYTES_MAX,
+      ballastBytesMax: values.DISK_BALLAST_BYTES_MAX,
+      logger,
+      selfMetrics,
+      onRelease: async () => {
+        const dropped = isMigrated ? await dropExpiredPartitions(store) : []
+        logger.info({ dropped }, 'dropped what is over, to make room')
+      },
+    })
+    lifecycle.onStop('disk guard', () => disk.stop())
+    await disk.start()
+
+    const queue = await openLocalLog({
+      dataDir: values.DATA_DIR,
+      logger,
+      selfMetrics,
+      unwrittenBytesMax: values.QUEUE_BYTES_MAX,
+      admit: disk.admit,
+    })
     lifecycle.onStop('queue', () => queue.close())
+
+    const deadLetters = createDeadLetters({
+      dataDir: values.DATA_DIR,
+      logger,
+      selfMetrics,
+      bytesMax: values.DEAD_LETTER_BYTES_MAX,
+    })
 
     const writer = createWriter({
       queue,
       store: createRangeStore(store, logger),
-      deadLetters: createDeadLetters({ dataDir: values.DATA_DIR, logger }),
+      deadLetters,
       logger,
       selfMetrics,
     })
@@ -104,6 +134,8 @@ export const startBackend = async (
       if (failure !== undefined) throw new Error(failure)
     }
     health.addCheck('writer', checkWriter, { isAdvisory: true })
+    // What is stored can be read, and senders are told by the answer.
+    health.addCheck('disk', () => disk.admit(0), { isAdvisory: true })
 
     let otlpPorts: { http: number | null; grpc: number | null } = { http: null, grpc: null }
     const api = createQueryApi({
@@ -124,6 +156,8 @@ export const startBackend = async (
       version,
       otlpPorts: () => otlpPorts,
       receiverCounts: () => flatCounts(receiver.counts()),
+      disk: disk.state,
+      deadLetters: deadLetters.usage,
       queueLags: () => signals.map((signal) => ({ signal, ...queue.partition(signal).lag() })),
     })
     const { url: apiUrl } = await api.start()
@@ -133,6 +167,7 @@ export const startBackend = async (
     otlpPorts = { http: Number(new URL(httpUrl).port), grpc: Number(new URL(grpcUrl).port) }
     // Last in, first out: senders are turned away before anything that they need is stopped.
     lifecycle.onStop('receiver', () => receiver.stop())
+    await saveReceiverUrl(values.DATA_DIR, httpUrl)
     lifecycle.onStop('readiness', () => health.drain())
 
     // After an upgrade this may move many rows: what is sent meanwhile waits in the queue.

@@ -7,6 +7,7 @@ import { addAll } from './all.ts'
 import { addDemo } from './demo.ts'
 import type { CommandContext } from './command-context.ts'
 import { addMigrate } from './migrate.ts'
+import { addReplay } from './replay.ts'
 import { readSettings, settings } from './settings.ts'
 
 const settingsHelp = (): string => {
@@ -46,6 +47,7 @@ const run = async (): Promise<void> => {
   }
   addAll(program, context)
   addMigrate(program, context)
+  addReplay(program, context)
   addDemo(program, context)
   await program.parseAsync()
 }

@@ -40,6 +40,26 @@ export const settings = {
     { min: 1 << 10, max: 256 << 20 },
     'largest OTLP request, before and after decompression',
   ),
+  QUEUE_BYTES_MAX: setting.integer(
+    4 * 2 ** 30,
+    { min: 1 << 20, max: 2 ** 40 },
+    'bytes of exports of one signal that may wait for the store; beyond, senders are asked to try again later',
+  ),
+  DISK_RESERVE_BYTES_MAX: setting.integer(
+    4 * 2 ** 30,
+    { min: 0, max: 2 ** 44 },
+    'senders are asked to try again later while a twentieth of the disk of DATA_DIR is not free, or so much',
+  ),
+  DISK_BALLAST_BYTES_MAX: setting.integer(
+    256 << 20,
+    { min: 0, max: 2 ** 40 },
+    'size of a file that is given up when the disk is full all the same: a hundredth of the disk, at most so much; 0: none',
+  ),
+  DEAD_LETTER_BYTES_MAX: setting.integer(
+    256 << 20,
+    { min: 0, max: 2 ** 40 },
+    'bytes of exports that the store will not have which are kept, to be replayed; beyond, they are dropped and counted',
+  ),
   INGEST_TOKENS: setting.tokens(
     'bearer tokens that may send telemetry: token or token=tenant, comma-separated; none: anybody may',
   ),

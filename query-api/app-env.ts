@@ -32,8 +32,38 @@ export interface StatusParts {
   version: string
   queue: { signal: string; recordsBehind: number; bytes: number; oldestUnwrittenAgeMillis: number }[]
   receiver: Record<string, number>
+  /** Exports that the store would not have, of all tenants; null where this process does not write. */
+  deadLetters: DeadLetterStatus | null
+  /** Where the data of this process lies; null where it keeps none. */
+  disk: DiskStatus | null
   /** Where this process takes OTLP; null where it does not. */
   otlpPorts: { http: number | null; grpc: number | null }
+}
+
+export interface DeadLetterStatus {
+  count: number
+  bytes: number
+  bytesMax: number
+  /** For which there was no room, since this process began. */
+  droppedCount: number
+  /** Youngest first. */
+  latest: {
+    signal: string
+    tenant: string
+    queuedAtMillis: number
+    byteCount: number
+    cause: string
+    reason: string
+  }[]
+}
+
+export interface DiskStatus {
+  bytesFree: number
+  bytesTotal: number
+  /** Below this many free bytes senders are asked to wait. */
+  reserveBytes: number
+  ballastBytes: number
+  isRefusing: boolean
 }
 
 /** What a file of routes is given. */

@@ -26,6 +26,8 @@ describe('status', () => {
       version: '0.0.0-test',
       queue: [],
       receiver: {},
+      deadLetters: null,
+      disk: null,
       otlpPorts: { http: 4318, grpc: null },
       storage: { kind: 'chdb', database: 'otel' },
       hasData: false,

@@ -4,7 +4,7 @@ import { createAdaptorServer } from '@hono/node-server'
 import { messageOf } from '#runtime/errors.ts'
 import { type Logger, logListening } from '#runtime/logger.ts'
 import { createApp } from './app.ts'
-import type { AppParts, StatusParts } from './app-env.ts'
+import type { AppParts, DeadLetterStatus, DiskStatus, StatusParts } from './app-env.ts'
 import { createUiFiles } from './ui-files.ts'
 
 export interface QueryApi {
@@ -24,17 +24,21 @@ export interface QueryApiOptions extends Omit<AppParts, 'status'> {
   /** What the receiver of this process counted, where it has one. */
   receiverCounts?: () => Record<string, number>
   otlpPorts?: () => StatusParts['otlpPorts']
+  deadLetters?: () => Promise<DeadLetterStatus>
+  disk?: () => DiskStatus
 }
 
 const drainMillis = 5000
 
 export const createQueryApi = (options: QueryApiOptions): QueryApi => {
-  const { host, port, logger, version, queueLags, receiverCounts, otlpPorts } = options
+  const { host, port, logger, version, queueLags, receiverCounts, otlpPorts, deadLetters, disk } = options
   const app = createApp({
     ...options,
-    status: () => ({
+    status: async () => ({
       version,
       queue: queueLags(),
+      deadLetters: (await deadLetters?.()) ?? null,
+      disk: disk?.() ?? null,
       receiver: receiverCounts?.() ?? {},
       otlpPorts: otlpPorts?.() ?? { http: null, grpc: null },
     }),

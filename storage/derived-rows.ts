@@ -121,7 +121,10 @@ export const createDerivedRows = (store: Store, logger: Logger = silentLogger): 
     const starts = sql.join(hours.map(startOf), sql`, `)
     const [first, last] = [Math.min(...hours), Math.max(...hours)]
     const where = sql`time >= ${startOf(first)} AND time < ${startOf(last + 3600)} AND toStartOfHour(time) IN (${starts})`
-    for (const table of rollups) await store.command(sql`DELETE FROM ${sql.identifier(table)} WHERE ${where}`)
+    const dropFrom = (table: string) =>
+      store.command(sql`DELETE FROM ${sql.identifier(table)} WHERE ${where}`)
+    // Most of a deletion is waiting for the engine's background threads.
+    await Promise.all(rollups.map(dropFrom))
   }
 
   const differing = async (hours: readonly number[]): Promise<number[]> => {

@@ -14,6 +14,13 @@ export interface LocalLogSettings {
   segmentBytes?: number
   unwrittenBytesMax?: number
   pendingBytesMax?: number
+  /** Told of every append before it is taken. @throws Unavailable when there is no room for it on the disk */
+  admit?: (byteCount: number) => void
+}
+
+/** Another process has the queue open. */
+export class QueueInUse extends Error {
+  override readonly name = 'QueueInUse'
 }
 
 /** Sizes that suit one machine: a backlog of some hours at a busy rate, and bursts of several full requests. */
@@ -24,7 +31,7 @@ const pendingBytesMaxDefault = 256 << 20
 /**
  * The queue of the embedded shape: a segmented log of exports under `DATA_DIR/queue`, one partition per signal.
  *
- * @throws Error when another process uses the folder.
+ * @throws QueueInUse when another process uses the folder.
  */
 export const openLocalLog = async (settings: LocalLogSettings): Promise<Queue> => {
   const folder = join(settings.dataDir, 'queue')
@@ -43,6 +50,7 @@ export const openLocalLog = async (settings: LocalLogSettings): Promise<Queue> =
       segmentBytes: settings.segmentBytes ?? segmentBytesDefault,
       unwrittenBytesMax: settings.unwrittenBytesMax ?? unwrittenBytesMaxDefault,
       pendingBytesMax: settings.pendingBytesMax ?? pendingBytesMaxDefault,
+      admit: settings.admit,
       logger: settings.logger,
       now: settings.now ?? Date.now,
       onSync: (durationMillis) => syncMillis?.record(durationMillis, { topic }),
@@ -83,7 +91,9 @@ const claimFolder = async (folder: string): Promise<() => Promise<void>> => {
     const claim = await readFile(path, 'utf8').catch(() => '0')
     const [owner = 0, start = 0] = claim.split(' ').map(Number)
     if (owner !== process.pid && isAlive(owner) && (start === 0 || start === (await startOf(owner))))
-      throw new Error(`${folder} is in use by process ${owner}; if that is another program, remove ${path}`)
+      throw new QueueInUse(
+        `${folder} is in use by process ${owner}; if that is another program, remove ${path}`,
+      )
     await rm(path, { force: true })
   }
 }

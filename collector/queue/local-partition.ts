@@ -27,6 +27,8 @@ export interface LocalPartitionSettings {
   unwrittenBytesMax: number
   /** Records that wait for their fsync may take this many bytes of memory; beyond, appending is refused. */
   pendingBytesMax: number
+  /** Told of every append before it is taken. @throws Unavailable when there is no room for it on the disk */
+  admit?: ((byteCount: number) => void) | undefined
   logger: Logger
   now: () => number
   onSync?: (durationMillis: number, records: number) => void
@@ -160,6 +162,7 @@ export const openLocalPartition = async (settings: LocalPartitionSettings): Prom
       throw new Unavailable('the queue is busy: too many bytes wait to be written to disk')
     if (unwrittenBytes() + record.payload.length > settings.unwrittenBytesMax)
       throw new Unavailable('the queue is full: the store has fallen behind')
+    settings.admit?.(record.payload.length)
     const entry: LogEntry = {
       offset: nextOffset,
       queuedAtMillis,

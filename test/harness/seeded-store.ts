@@ -86,6 +86,8 @@ export const openSeededStore = async (): Promise<SeededStore> => {
         version: '0.0.0-test',
         queue: [],
         receiver: {},
+        deadLetters: null,
+        disk: null,
         otlpPorts: { http: 4318, grpc: null },
       }),
       now: () => nowMillis,
