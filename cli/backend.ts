@@ -14,7 +14,7 @@ import type { Logger } from '#runtime/logger.ts'
 import { createSelfMetrics } from '#runtime/self-metrics.ts'
 import { openStore } from '#storage/connection.ts'
 import { dropExpiredPartitions } from '#storage/expired-partitions.ts'
-import { migrate } from '#storage/migrate.ts'
+import { migrate } from '#storage/migrations/migrate.ts'
 import { createRangeStore } from '#storage/range-store.ts'
 import { applyRetention } from '#storage/retention.ts'
 import { sql } from '#storage/sql.ts'
@@ -85,7 +85,7 @@ export const startBackend = async (
       logger,
       selfMetrics,
       unwrittenBytesMax: values.QUEUE_BYTES_MAX,
-      admit: disk.admit,
+      admit: (byteCount) => disk.admit(byteCount),
     })
     lifecycle.onStop('queue', () => queue.close())
 
@@ -156,8 +156,8 @@ export const startBackend = async (
       version,
       otlpPorts: () => otlpPorts,
       receiverCounts: () => flatCounts(receiver.counts()),
-      disk: disk.state,
-      deadLetters: deadLetters.usage,
+      disk: () => disk.state(),
+      deadLetters: () => deadLetters.usage(),
       queueLags: () => signals.map((signal) => ({ signal, ...queue.partition(signal).lag() })),
     })
     const { url: apiUrl } = await api.start()
