@@ -23,6 +23,18 @@ export interface EventLoopDelay {
   max: number
 }
 
+/** What the program says of itself, since it began. */
+export interface OwnFigures {
+  syncs: MeanDuration
+  /** Of blocks of spans. */
+  inserts: MeanDuration
+}
+
+export interface MeanDuration {
+  count: number
+  meanMillis: number
+}
+
 /** The real program, and what it uses as seen from outside. */
 export interface WatchedBackend extends BackendProcess {
   dataDir: string
@@ -33,6 +45,7 @@ export interface WatchedBackend extends BackendProcess {
   eventLoopDelay(): Promise<EventLoopDelay>
   backlog(): Promise<{ recordsBehind: number; bytes: number }>
   storedBytes(): Promise<number>
+  ownFigures(): Promise<OwnFigures>
   /** Resolves when nothing waits in the queue, with the seconds that took; undefined at the deadline. */
   untilWritten(timeoutSeconds: number): Promise<number | undefined>
   /** Resolves when its processes have been idle for a while, merges included; false at the deadline. */
@@ -101,6 +114,13 @@ export const startWatchedBackend = async (
     },
     backlog,
     storedBytes: async () => (await status()).storage.bytes,
+    ownFigures: async () => {
+      const text = await (await fetch(`${backend.apiUrl}/metrics`)).text()
+      return {
+        syncs: meanDurationIn(text, 'queue_fsync_duration', 'topic="otlp_spans"'),
+        inserts: meanDurationIn(text, 'writer_insert_duration', 'table="spans"'),
+      }
+    },
     untilWritten: async (timeoutSeconds) => {
       const startedAt = monotonicMillis()
       for (;;) {
@@ -132,6 +152,18 @@ export const startWatchedBackend = async (
       return backend.kill()
     },
   }
+}
+
+const meanDurationIn = (metrics: string, name: string, label: string): MeanDuration => {
+  const lineOf = (suffix: string): number => {
+    const lines = metrics.split('\n')
+    const line = lines.find(
+      (one) => one.startsWith(name) && one.includes(`_${suffix}{`) && one.includes(label),
+    )
+    return Number(line?.slice(line.lastIndexOf(' ')) ?? 0)
+  }
+  const count = lineOf('count')
+  return { count, meanMillis: lineOf('sum') / Math.max(1, count) }
 }
 
 interface Status {

@@ -44,6 +44,7 @@ export const printTrial = (trial: Trial): void => {
       'event-loop delay',
       `p50 ${eventLoopDelay.p50.toFixed(0)}  p99 ${eventLoopDelay.p99.toFixed(0)}  max ${eventLoopDelay.max.toFixed(0)} ms`,
     ],
+    ['its own figures', ownFiguresOf(trial, acknowledged)],
     ['memory', memoryOf(trial)],
     [
       'stored',
@@ -88,6 +89,9 @@ const mebibytes = (bytes: number): string => `${(bytes / mebibyte).toFixed(0)} M
 
 const listOf = (counts: ReadonlyMap<string, number>): string =>
   [...counts].map(([name, count]) => `${name}: ${count}`).join(', ')
+
+const ownFiguresOf = ({ ownFigures: { syncs, inserts } }: Trial, spanCount: number): string =>
+  `${syncs.count} syncs of the queue in ${syncs.meanMillis.toFixed(0)} ms each, ${inserts.count} inserts of ${Math.round(spanCount / Math.max(1, inserts.count))} spans in ${inserts.meanMillis.toFixed(0)} ms each`
 
 const threadsShown = 8
 

@@ -6,6 +6,7 @@ import { type Audit, auditExports, readStoredExports } from './audit.ts'
 import {
   type EventLoopDelay,
   type MemorySample,
+  type OwnFigures,
   startWatchedBackend,
   type WatchedBackend,
 } from './backend-watch.ts'
@@ -40,6 +41,7 @@ export interface Trial extends OpenLoopResult {
   eventLoopDelay: EventLoopDelay
   memory: readonly MemorySample[]
   storedBytes: number
+  ownFigures: OwnFigures
   visibleAfterMillis: number[]
   markerMillis: readonly number[]
   markersMissed: number
@@ -124,6 +126,7 @@ const measure = async (
     eventLoopDelay,
     memory: backend.memory.filter(({ atMillis }) => atMillis >= startMillis),
     storedBytes: await backend.storedBytes(),
+    ownFigures: await backend.ownFigures(),
     visibleAfterMillis: [],
     markerMillis: visibility.markerMillis,
     markersMissed: visibility.markersOpen(),
