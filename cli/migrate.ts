@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { openStore } from '#storage/connection.ts'
-import { type PlannedMigration, migrate, planMigrations, refusalOf } from '#storage/migrate.ts'
+import { type PlannedMigration, migrate, planMigrations, refusalOf } from '#storage/migrations/migrate.ts'
 import type { CommandContext } from './command-context.ts'
 import { storeSettings } from './settings.ts'
 

@@ -1,8 +1,8 @@
 import type { z } from '@hono/zod-openapi'
-import type { StoredLogRecord } from '#storage/log-store.ts'
-import type { StoredPod } from '#storage/pod-store.ts'
+import type { StoredLogRecord } from '#storage/logs/log-store.ts'
+import type { StoredPod } from '#storage/pods/pod-store.ts'
 import type { StoredResource } from '#storage/resource-rows.ts'
-import type { FoundTrace, StoredSpan } from '#storage/trace-store.ts'
+import type { FoundTrace, StoredSpan } from '#storage/traces/trace-store.ts'
 import type {
   logSchema,
   podSchema,

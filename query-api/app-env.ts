@@ -3,11 +3,11 @@ import type { Health } from '#runtime/health.ts'
 import type { Logger } from '#runtime/logger.ts'
 import type { SelfMetrics } from '#runtime/self-metrics.ts'
 import type { Store } from '#storage/connection.ts'
-import type { LogStore } from '#storage/log-store.ts'
-import type { PodStore } from '#storage/pod-store.ts'
+import type { LogStore } from '#storage/logs/log-store.ts'
+import type { PodStore } from '#storage/pods/pod-store.ts'
 import type { ReadScope } from '#storage/read-scope.ts'
 import type { ServiceStore } from '#storage/service-store.ts'
-import type { TraceStore } from '#storage/trace-store.ts'
+import type { TraceStore } from '#storage/traces/trace-store.ts'
 
 /** What each request carries through the routes. */
 export interface AppEnv {

@@ -1,5 +1,5 @@
 import { InvalidInput } from '#runtime/errors.ts'
-import type { LogPosition } from '#storage/log-store.ts'
+import type { LogPosition } from '#storage/logs/log-store.ts'
 
 /** A place in the list of log records as clients carry it: opaque to them, checked when it comes back. */
 export const encodeLogCursor = ({ timeNanos, tie }: LogPosition): string =>

@@ -1,6 +1,6 @@
 import { hc } from 'hono/client'
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest'
-import { createPodStore } from '#storage/pod-store.ts'
+import { createPodStore } from '#storage/pods/pod-store.ts'
 import { bucketDurationNanos, durationBucket } from '#telemetry/duration-buckets.ts'
 import type { AppType } from './app.ts'
 import {

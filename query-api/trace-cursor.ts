@@ -1,5 +1,5 @@
 import { InvalidInput } from '#runtime/errors.ts'
-import type { TracePosition } from '#storage/trace-store.ts'
+import type { TracePosition } from '#storage/traces/trace-store.ts'
 
 /** A place in the list of traces as clients carry it: opaque to them, checked when it comes back. */
 export const encodeTraceCursor = ({ startNanos, traceId }: TracePosition): string =>

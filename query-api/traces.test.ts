@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { QueryStopped } from '#storage/connection.ts'
 import { sql } from '#storage/sql.ts'
-import { createTraceStore } from '#storage/trace-store.ts'
+import { createTraceStore } from '#storage/traces/create-trace-store.ts'
 import {
   type SeededStore,
   nowMillis,

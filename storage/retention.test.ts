@@ -3,7 +3,7 @@ import { type MigratedStore, openMigratedStore } from '../test/harness/migrated-
 import { eventually } from '../test/harness/eventually.ts'
 import type { Store } from './connection.ts'
 import type { TimeRange } from './read-scope.ts'
-import { createRedStore } from './red-store.ts'
+import { createRedStore } from './red/red-store.ts'
 import { applyRetention } from './retention.ts'
 import { createServiceStore } from './service-store.ts'
 import { sql } from './sql.ts'

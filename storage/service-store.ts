@@ -6,7 +6,7 @@ import {
   type RedCoverage,
   type ServiceRed,
   createRedStore,
-} from './red-store.ts'
+} from './red/red-store.ts'
 import { type ServiceFilter, podKey, serviceConditions } from './resource-rows.ts'
 import { type Sql, sql } from './sql.ts'
 
@@ -43,7 +43,7 @@ export interface StoredService {
   name: string
   namespace: string
   environment: string
-  /** Finished spans. This and the counts below are estimated where spans were sampled; see storage/red-store.ts. */
+  /** Finished spans. This and the counts below are estimated where spans were sampled; see storage/red/red-store.ts. */
   spanCount: number
   /** Finished spans that were really seen. */
   countedSpanCount: number

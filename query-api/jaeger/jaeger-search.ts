@@ -1,6 +1,6 @@
 import { InvalidInput } from '#runtime/errors.ts'
 import type { TimeRange } from '#storage/read-scope.ts'
-import type { SpanFilters, TraceSearch } from '#storage/trace-store.ts'
+import type { SpanFilters, TraceSearch } from '#storage/traces/trace-store.ts'
 import { parseDurationNanos } from '../duration.ts'
 import { attributeRefusal, textLengthMax } from '../parameters.ts'
 

@@ -1,6 +1,6 @@
 import type { Attribute } from '#storage/attribute-list.ts'
 import type { StoredResource } from '#storage/resource-rows.ts'
-import type { StoredSpan, StoredTrace } from '#storage/trace-store.ts'
+import type { StoredSpan, StoredTrace } from '#storage/traces/trace-store.ts'
 
 /** A trace in the JSON of Jaeger's first query API. Times and durations are whole microseconds. */
 export interface JaegerTrace {

@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import type { LogFilters } from '#storage/log-store.ts'
+import type { LogFilters } from '#storage/logs/log-store.ts'
 import { logAnswer } from '../answer-parts.ts'
 import { type Readers, scopeOf } from '../app-env.ts'
 import { parseBodyText } from '../body-text.ts'

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { NotFound } from '#runtime/errors.ts'
-import type { StoredPod } from '#storage/pod-store.ts'
+import type { StoredPod } from '#storage/pods/pod-store.ts'
 import type { TimeRange } from '#storage/read-scope.ts'
 import { logAnswer, podAnswer, podKeysOf, resourceAnswer, summaryAnswer } from '../answer-parts.ts'
 import { type Readers, scopeOf } from '../app-env.ts'

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { InvalidInput, NotFound } from '#runtime/errors.ts'
-import type { SpanFilters } from '#storage/trace-store.ts'
+import type { SpanFilters } from '#storage/traces/trace-store.ts'
 import {
   logAnswer,
   podAnswer,

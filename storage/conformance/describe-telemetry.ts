@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Store } from '../connection.ts'
-import { createLogStore } from '../log-store.ts'
-import { migrate } from '../migrate.ts'
+import { createLogStore } from '../logs/create-log-store.ts'
+import { migrate } from '../migrations/migrate.ts'
 import type { Columns } from '../native-block.ts'
 import { type PhysicalTable, type TableRow, physicalTables } from '../physical-tables.ts'
 import { type RangeBlock, type RangeIdentity, type RangeTable, createRangeStore } from '../range-store.ts'
 import { applyRetention } from '../retention.ts'
 import { createServiceStore } from '../service-store.ts'
 import { sql } from '../sql.ts'
-import { createTraceStore } from '../trace-store.ts'
+import { createTraceStore } from '../traces/create-trace-store.ts'
 import { outcomeMillisMax } from './cases.ts'
 
 const nanosPerDay = 86_400_000_000_000n

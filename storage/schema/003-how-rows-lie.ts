@@ -1,5 +1,5 @@
-import { type Migration, type MigrationStep, statements } from '../migration.ts'
-import { moveRows } from '../move-rows.ts'
+import { type Migration, type MigrationStep, statements } from '../migrations/migration.ts'
+import { moveRows } from '../migrations/move-rows.ts'
 import { type Sql, sql } from '../sql.ts'
 
 /**

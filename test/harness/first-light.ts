@@ -2,8 +2,8 @@
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type Store, openStore } from '#storage/connection.ts'
-import { readMigrations } from '#storage/known-migrations.ts'
-import { migrate } from '#storage/migrate.ts'
+import { readMigrations } from '#storage/migrations/known-migrations.ts'
+import { migrate } from '#storage/migrations/migrate.ts'
 import { sql } from '#storage/sql.ts'
 
 const folder = fileURLToPath(new URL('../fixtures/first-light/', import.meta.url))

@@ -1,7 +1,7 @@
 /** The trial migration in a process of its own against a server, with a lock that is soon taken for stale; see migrate.test.ts. */
 import { createLogger } from '#runtime/logger.ts'
 import { openStore } from '#storage/connection.ts'
-import { migrate } from '#storage/migrate.ts'
+import { migrate } from '#storage/migrations/migrate.ts'
 import { trialMigrations } from './trial-migration.ts'
 
 const [clickhouseUrl = ''] = process.argv.slice(2)

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { inject } from 'vitest'
 import { type Store, openStore } from '#storage/connection.ts'
-import { migrate } from '#storage/migrate.ts'
+import { migrate } from '#storage/migrations/migrate.ts'
 
 export interface MigratedStore {
   store: Store

@@ -3,9 +3,9 @@
  * migrations of this kind have to withstand is tested on it.
  */
 import { readFileSync } from 'node:fs'
-import { readMigrations } from '#storage/known-migrations.ts'
-import { type Migration, statements } from '#storage/migration.ts'
-import { moveRows } from '#storage/move-rows.ts'
+import { readMigrations } from '#storage/migrations/known-migrations.ts'
+import { type Migration, statements } from '#storage/migrations/migration.ts'
+import { moveRows } from '#storage/migrations/move-rows.ts'
 import { type Sql, sql } from '#storage/sql.ts'
 import { firstLightVersion } from './first-light.ts'
 

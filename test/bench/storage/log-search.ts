@@ -1,4 +1,5 @@
-import { type LogFilters, createLogStore } from '#storage/log-store.ts'
+import { createLogStore } from '#storage/logs/create-log-store.ts'
+import type { LogFilters } from '#storage/logs/log-store.ts'
 import { type Sql, sql } from '#storage/sql.ts'
 import { absentWord, serviceNames, wordOneInMillion, wordOneInTen, wordOneInThousand } from '../corpus.ts'
 import type { KnownWords } from '../corpus/known-values.ts'

@@ -1,4 +1,4 @@
-import { createRedStore } from '#storage/red-store.ts'
+import { createRedStore } from '#storage/red/red-store.ts'
 import { sql } from '#storage/sql.ts'
 import { exporterTraces } from '../exporter-schema.ts'
 import { type Setup, printHeading, printTimes, quantileOf, repeat, timed } from './measuring.ts'

@@ -1,5 +1,6 @@
 import { sql } from '#storage/sql.ts'
-import { type SpanFilters, createTraceStore } from '#storage/trace-store.ts'
+import { createTraceStore } from '#storage/traces/create-trace-store.ts'
+import type { SpanFilters } from '#storage/traces/trace-store.ts'
 import { absentAttribute, oneInMillion, oneInTen, oneInThousand, serviceNames } from '../corpus.ts'
 import type { KnownAttribute } from '../corpus/known-values.ts'
 import { exporterTraces } from '../exporter-schema.ts'
