@@ -20,6 +20,7 @@ import {
 import { appendText, appendWord, newStream } from './stream.ts'
 import {
   arrayKind,
+  checkValue,
   innerTypesAt,
   innerTypesLength,
   kind,
@@ -96,7 +97,7 @@ export function appendAttribute(map: i32, start: i32, end: i32, depth: i32): voi
     } else skipField(tag, end, depth)
   }
   leaveMessage(end)
-  if (valueCount > 1) valueStart = joinOccurrences(start, end, valueTag, valueBytes)
+  if (valueCount > 1) valueStart = joinValues(start, end, valueTag, valueBytes, depth + 1)
   appendWord(loadWord(map + 4), keyOf(loadWord(map + 8), keyAt, keyLength))
   readValue(valueStart, valueStart + valueBytes, depth + 1)
   appendText(loadWord(map + 12), valueAt, valueLength)
@@ -123,20 +124,20 @@ export function endAttributes(map: i32): i32 {
 }
 
 /**
- * The bytes of all occurrences of a message field one behind the other, which is how protobuf merges them. `start` to
- * `end` was read before.
+ * The bytes of all occurrences of an AnyValue one behind the other, which is how protobuf merges them. `start` to `end` is a
+ * message that was read before; each occurrence has to be whole by itself.
  */
-export function joinOccurrences(start: i32, end: i32, joinedTag: i32, byteCount: i32): i32 {
+export function joinValues(start: i32, end: i32, valueTag: i32, byteCount: i32, depth: i32): i32 {
   const joined = allocate(byteCount)
   let to = joined
   moveTo(start)
   while (position < end) {
     const tag = readTag()
-    if (tag === joinedTag) {
-      const from = takeBytes(end)
-      copyBytes(to, from, low)
-      to += low
-    } else skipField(tag, end, 1)
+    if (tag === valueTag) {
+      const from = checkValue(end, depth)
+      copyBytes(to, from, position - from)
+      to += position - from
+    } else skipField(tag, end, depth)
   }
   return joined
 }

@@ -1,5 +1,5 @@
 /** Log records: from the wire into the cells and streams of the table `log_records`. */
-import { appendAttributes, entryCount, joinOccurrences, newAttributeMap } from './attributes.ts'
+import { appendAttributes, entryCount, joinValues, newAttributeMap } from './attributes.ts'
 import { addBlock, blockHeaderBytes, dayOf, findBlock, logsTable, rowsOf } from './blocks.ts'
 import { keyOf, newDictionary } from './dictionary.ts'
 import { allocate, fillBytes, loadByte, loadWireWord, loadWord, storeByte, storeWord } from './memory.ts'
@@ -97,7 +97,7 @@ export function setQueuedTime(timeLow: i32, timeHigh: i32): void {
 
 export function appendLog(start: i32, end: i32): void {
   noteLog(start, end)
-  if (bodyCount > 1) bodyAt = joinOccurrences(start, end, bodyTag, bodyLength)
+  if (bodyCount > 1) bodyAt = joinValues(start, end, bodyTag, bodyLength, logDepth + 1)
   let source = fromRecord
   let at = timeAt
   if (isZero(at)) {

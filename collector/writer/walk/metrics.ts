@@ -8,6 +8,7 @@ import * as block from './metric-block.ts'
 import { appendPoint } from './points.ts'
 import { lastPage, lastRow, setByte, setPair, setWord } from './rows.ts'
 import { clear, newScratch, pushRange, rangeCount, rangeEnd, rangeStart } from './scratch.ts'
+import { checkEntry } from './value.ts'
 import {
   enterMessage,
   high,
@@ -97,7 +98,8 @@ function noteMetric(start: i32, end: i32): void {
         noteKind(summaryTable, end)
         break
       case 98: {
-        const attribute = takeBytes(end)
+        // A metric without points has no row that it would be read for.
+        const attribute = checkEntry(end, metricDepth + 1)
         pushRange(metadata, attribute, position)
         break
       }

@@ -102,9 +102,11 @@ function checkList(outerEnd: i32, depth: i32, isMap: boolean): void {
   leaveMessage(end)
 }
 
-function checkEntry(outerEnd: i32, depth: i32): void {
+/** Moves past a KeyValue; where its bytes begin. */
+export function checkEntry(outerEnd: i32, depth: i32): i32 {
   const length = readLength(outerEnd)
-  const end = position + length
+  const start = position
+  const end = start + length
   enterMessage(depth)
   while (position < end) {
     const tag = readTag()
@@ -112,11 +114,14 @@ function checkEntry(outerEnd: i32, depth: i32): void {
     else skipField(tag, end, depth)
   }
   leaveMessage(end)
+  return start
 }
 
-function checkValue(outerEnd: i32, depth: i32): void {
+/** Moves past an AnyValue; where its bytes begin. */
+export function checkValue(outerEnd: i32, depth: i32): i32 {
   const length = readLength(outerEnd)
-  const end = position + length
+  const start = position
+  const end = start + length
   enterMessage(depth)
   while (position < end) {
     const tag = readTag()
@@ -124,6 +129,7 @@ function checkValue(outerEnd: i32, depth: i32): void {
     else skipField(tag, end, depth)
   }
   leaveMessage(end)
+  return start
 }
 
 function describe(at: i32, length: i32): void {
