@@ -1,10 +1,10 @@
 import type { Signal } from '#telemetry/otlp/messages.ts'
-import { decodeExportRequest } from '#telemetry/otlp/protobuf.ts'
 import type { QueuedRecord } from '../queue/queue.ts'
-import { type Batch, createBatch } from './batch.ts'
-import { addLogRows } from './log-rows.ts'
-import { addMetricRows } from './metric-rows.ts'
-import { addSpanRows } from './span-rows.ts'
+import { type Batch, createBatchWalk } from './walk/batch-walk.ts'
+import { typescriptEngine } from './walk/engine.ts'
+
+/** One for the process: batches are gathered one after the other, and it remembers resources from one to the next. */
+const walk = createBatchWalk(typescriptEngine)
 
 /**
  * The rows of a range of records. They depend on the records' bytes and queue times only, so that the same range always
@@ -36,11 +36,9 @@ export const decodeBatch = (
 }
 
 const gather = (signal: Signal, records: readonly QueuedRecord[]): Batch => {
-  const batch = createBatch()
-  for (const record of records) {
-    if (signal === 'traces') addSpanRows(batch, record, decodeExportRequest('traces', record.payload))
-    else if (signal === 'logs') addLogRows(batch, record, decodeExportRequest('logs', record.payload))
-    else addMetricRows(batch, record, decodeExportRequest('metrics', record.payload))
+  const gathering = walk.gather(signal, records)
+  for (;;) {
+    const turn = gathering.next()
+    if (turn.done === true) return turn.value
   }
-  return batch
 }

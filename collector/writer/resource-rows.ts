@@ -1,7 +1,7 @@
+import type { Column } from '#storage/native-block.ts'
 import { physicalTables } from '#storage/physical-tables.ts'
 import type { RangeStore } from '#storage/range-store.ts'
 import type { QueuedRecord } from '../queue/queue.ts'
-import { pushRow } from './batch.ts'
 import type { ResourceRow } from './resource-row.ts'
 
 /** How many resources of the current day this process remembers as written; beyond, they are written again. */
@@ -29,4 +29,10 @@ export const createResourceRows = (store: RangeStore) => {
       for (const row of fresh) known.add(keyOf(row))
     },
   }
+}
+
+/** Adds one row to the columns of its table; both have the same names by their types. */
+export const pushRow = (columns: Readonly<Record<string, Column<never>>>, row: object): void => {
+  const values = row as Record<string, never>
+  for (const name in columns) columns[name]?.push(values[name] as never)
 }

@@ -20,7 +20,7 @@ import { copyColumn } from './walked-columns.ts'
 /** The rows of one range of queued records, gathered into one block per table and day. */
 export interface Batch {
   resources(): readonly ResourceRow[]
-  blocks(): readonly RangeBlock[]
+  blocks(): RangeBlock[]
 }
 
 export interface BatchWalk {

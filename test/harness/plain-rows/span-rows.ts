@@ -2,9 +2,9 @@ import { InvalidInput } from '#runtime/errors.ts'
 import type { TableRow } from '#storage/physical-tables.ts'
 import { samplingThreshold } from '#telemetry/sampling.ts'
 import type { ExportTraceServiceRequest, Span } from '#telemetry/otlp/messages.ts'
-import { attributeColumnLists, attributeColumns } from './attributes.ts'
+import { attributeColumnLists, attributeColumns } from '#collector/writer/attributes.ts'
 import { type Batch, type RowOrigin, type ScopeColumns, rowOrigin, scopeColumns } from './batch.ts'
-import { serviceIdentity } from './service-identity.ts'
+import { serviceIdentity } from '#collector/writer/service-identity.ts'
 
 /** The span's id and its parent's; no parent is zeros. */
 const spanIds = ({ spanId, parentSpanId }: Span): Uint8Array => {

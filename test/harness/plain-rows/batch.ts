@@ -2,11 +2,12 @@ import type { Column } from '#storage/native-block.ts'
 import { type TableRow, physicalTables } from '#storage/physical-tables.ts'
 import type { RangeBlock, RangeTable } from '#storage/range-store.ts'
 import type { InstrumentationScope, Resource } from '#telemetry/otlp/messages.ts'
-import { attributeColumns } from './attributes.ts'
-import { type ResourceRow, resourceRow } from './resource-row.ts'
-import type { ServiceIdentity } from './service-identity.ts'
+import { attributeColumns } from '#collector/writer/attributes.ts'
+import { type ResourceRow, resourceRow } from '#collector/writer/resource-row.ts'
+import { pushRow } from '#collector/writer/resource-rows.ts'
+import type { ServiceIdentity } from '#collector/writer/service-identity.ts'
 
-/** The rows of one range of queued records, gathered into one block per table and day. */
+/** The rows of one range of queued records by way of objects, gathered into one block per table and day. */
 export interface Batch {
   addResource(tenant: string, resource: Resource | undefined, schemaUrl: string): ResourceRow
   /** `timeUnixNano` decides the day. */
@@ -46,12 +47,6 @@ export const createBatch = (): Batch => {
     // In a stated order, so that the same range always makes the same inserts in the same sequence.
     blocks: () => [...blocks].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, block]) => block),
   }
-}
-
-/** Adds one row to the columns of its table; both have the same names by their types. */
-export const pushRow = (columns: Readonly<Record<string, Column<never>>>, row: object): void => {
-  const values = row as Record<string, never>
-  for (const name in columns) columns[name]?.push(values[name] as never)
 }
 
 /** What rows of all three signals share: where the record came from and whose it is. */

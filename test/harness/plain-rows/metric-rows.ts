@@ -7,9 +7,9 @@ import type {
   NumberDataPoint,
   SummaryDataPoint,
 } from '#telemetry/otlp/messages.ts'
-import { attributeColumnLists, attributeColumns } from './attributes.ts'
+import { attributeColumnLists, attributeColumns } from '#collector/writer/attributes.ts'
 import { type Batch, type RowOrigin, type ScopeColumns, rowOrigin, scopeColumns } from './batch.ts'
-import { serviceIdentity } from './service-identity.ts'
+import { serviceIdentity } from '#collector/writer/service-identity.ts'
 
 export const addMetricRows = (
   batch: Batch,

@@ -1,8 +1,8 @@
 import { anyValueInnerTypes, anyValueToText, anyValueType } from '#telemetry/otlp/any-value.ts'
 import type { ExportLogsServiceRequest, LogRecord } from '#telemetry/otlp/messages.ts'
-import { attributeColumns } from './attributes.ts'
+import { attributeColumns } from '#collector/writer/attributes.ts'
 import { type Batch, type RowOrigin, type ScopeColumns, rowOrigin, scopeColumns } from './batch.ts'
-import { serviceIdentity } from './service-identity.ts'
+import { serviceIdentity } from '#collector/writer/service-identity.ts'
 
 const noId = new Uint8Array(0)
 const traceIdBytes = 16
