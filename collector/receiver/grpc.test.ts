@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { connect } from 'node:http2'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -182,6 +184,24 @@ describe('OTLP/gRPC', () => {
   it('refuses more bytes in flight than the budget has as UNAVAILABLE', async () => {
     const { refused, receiver } = await startReceiver({ bytesInUseMax: 1000 })
     expect((await refused('traces', traces({}))).code).toBe(status.UNAVAILABLE)
+    expect(receiver.counts().bytesInUse).toBe(0)
+  })
+
+  it('ends a call whose message does not come, which would hold budget', async () => {
+    const { grpcUrl, receiver } = await startReceiver({ requestMillisMax: 300 })
+    const session = connect(grpcUrl)
+    stops.push(async () => session.destroy())
+    const call = session.request({
+      ':method': 'POST',
+      ':path': `/${services.traces}/Export`,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    })
+    // The begin of a message.
+    call.write(Buffer.from([0, 0, 0, 1]))
+    await expect.poll(() => receiver.counts().bytesInUse, { timeout: 5000 }).toBeGreaterThan(0)
+    const [headers] = (await once(call, 'response')) as [Record<string, string>]
+    expect(headers['grpc-status']).toBe(String(status.DEADLINE_EXCEEDED))
     expect(receiver.counts().bytesInUse).toBe(0)
   })
 

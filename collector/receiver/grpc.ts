@@ -6,6 +6,7 @@ import {
   ServerInterceptingCall,
   type ServerUnaryCall,
   type ServiceDefinition,
+  status as Status,
   type StatusObject,
 } from '@grpc/grpc-js'
 import { encodeExportResponse, encodeRpcStatus } from '#telemetry/otlp/export-response.ts'
@@ -22,6 +23,7 @@ export interface GrpcReceiverParts {
   authenticate: Authenticate
   budget: ByteBudget
   requestBytesMax: number
+  requestMillisMax: number
   metrics: ReceiverMetrics
   toRefusal: ToRefusal
 }
@@ -34,6 +36,9 @@ const servicePaths: Record<Signal, string> = {
 
 /** How large a call is, is only known when it is here; until then it counts as much as a usual batch. */
 const expectedCallBytes = 1 << 20
+/** Who lives keeps its connection open for long; one whose machine is gone never closes it. */
+const keepAliveMillis = 60_000
+const keepAliveTimeoutMillis = 20_000
 /** A status message travels percent-encoded in a header, where every byte may take three. */
 const statusMessageLengthMax = 512
 
@@ -44,6 +49,8 @@ const statusMessageLengthMax = 512
 export const createGrpcReceiver = (parts: GrpcReceiverParts): Server => {
   const server = new Server({
     'grpc.max_receive_message_length': parts.requestBytesMax,
+    'grpc.keepalive_time_ms': keepAliveMillis,
+    'grpc.keepalive_timeout_ms': keepAliveTimeoutMillis,
     interceptors: [createAdmission(parts)],
   })
   for (const signal of signals) {
@@ -66,11 +73,19 @@ const definitionOf = (signal: Signal): ServiceDefinition => ({
   },
 })
 
-/** Turns away strangers and overload before the message is read. */
+/** Turns away strangers and overload before the message is read, and whoever is slow to send it: the call holds budget. */
 const createAdmission =
   (parts: GrpcReceiverParts): ServerInterceptor =>
   (_method, call) => {
     const lease = parts.budget.lease()
+    let timer: NodeJS.Timeout | undefined
+    const refuse = (status: Parameters<typeof call.sendStatus>[0]): void => {
+      parts.metrics.request({ transport: 'grpc', signal: 'none', code: String(status.code), bytes: 0 })
+      lease.release()
+      call.sendStatus(status)
+    }
+    const tooSlow = (): void =>
+      refuse({ code: Status.DEADLINE_EXCEEDED, details: `no message within ${parts.requestMillisMax} ms` })
     return new ServerInterceptingCall(call, {
       start: (next) => {
         next({
@@ -78,15 +93,21 @@ const createAdmission =
             try {
               parts.authenticate(authorizationOf(metadata))
               if (!lease.cover(expectedCallBytes)) throw overloaded()
+              timer = setTimeout(tooSlow, parts.requestMillisMax)
               next(metadata)
             } catch (error) {
-              const refusal = parts.toRefusal(error)
-              parts.metrics.request({ transport: 'grpc', signal: 'none', code: codeOf(refusal), bytes: 0 })
-              call.sendStatus(statusOf(refusal))
+              refuse(statusOf(parts.toRefusal(error)))
             }
           },
+          onReceiveMessage: (message, next) => {
+            clearTimeout(timer)
+            next(message)
+          },
           // Called at the end of every call, however it ended.
-          onCancel: () => lease.release(),
+          onCancel: () => {
+            clearTimeout(timer)
+            lease.release()
+          },
         })
       },
     })

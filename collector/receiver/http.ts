@@ -14,6 +14,7 @@ export interface HttpReceiverParts {
   authenticate: Authenticate
   budget: ByteBudget
   requestBytesMax: number
+  requestMillisMax: number
   metrics: ReceiverMetrics
   toRefusal: ToRefusal
   logger: Logger
@@ -30,9 +31,7 @@ const contentTypes: Record<Encoding, string> = {
   json: 'application/json',
 }
 
-/** Exporters give up after 10 s to 30 s; who is slower than that only holds memory. */
-const requestTimeoutMillis = 60_000
-const headersTimeoutMillis = 10_000
+const headersTimeoutMillisMax = 10_000
 /** Longer than the minute after which load balancers close idle connections, so that they close first. */
 const keepAliveTimeoutMillis = 75_000
 
@@ -43,8 +42,8 @@ const keepAliveTimeoutMillis = 75_000
 export const createHttpReceiver = (parts: HttpReceiverParts): Server => {
   const server = createServer(
     {
-      requestTimeout: requestTimeoutMillis,
-      headersTimeout: headersTimeoutMillis,
+      requestTimeout: parts.requestMillisMax,
+      headersTimeout: Math.min(headersTimeoutMillisMax, parts.requestMillisMax),
       keepAliveTimeout: keepAliveTimeoutMillis,
     },
     (request, response) => {

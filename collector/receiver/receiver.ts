@@ -30,6 +30,8 @@ export interface ReceiverSettings {
   now?: () => number
   /** One request, on the wire and after decompression. OTLP recommends 64 MiB. */
   requestBytesMax?: number
+  /** How long a request may take to come. Exporters give up after 10 s to 30 s; who is slower only holds memory. */
+  requestMillisMax?: number
   /** All requests being received. */
   bytesInUseMax?: number
   /** How long requests in flight may take to finish when the receiver stops. */
@@ -59,6 +61,7 @@ export const createReceiver = (settings: ReceiverSettings): Receiver => {
     authenticate: createAuthenticate(settings.tokens),
     budget,
     requestBytesMax: settings.requestBytesMax ?? 64 * 2 ** 20,
+    requestMillisMax: settings.requestMillisMax ?? 60_000,
     metrics,
     toRefusal: createToRefusal(logger, now),
     logger,
