@@ -1,10 +1,10 @@
 import type { Signal } from '#telemetry/otlp/messages.ts'
 import type { QueuedRecord } from '../queue/queue.ts'
 import { type Batch, createBatchWalk } from './walk/batch-walk.ts'
-import { typescriptEngine } from './walk/engine.ts'
+import { fastestEngine } from './walk/engine.ts'
 
 /** One for the process: batches are gathered one after the other, and it remembers resources from one to the next. */
-const walk = createBatchWalk(typescriptEngine)
+const walk = createBatchWalk(fastestEngine())
 
 /**
  * The rows of a range of records. They depend on the records' bytes and queue times only, so that the same range always

@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util'
 import type { QueuedRecord } from '#collector/queue/queue.ts'
 import { createBatchWalk } from '#collector/writer/walk/batch-walk.ts'
-import { typescriptEngine } from '#collector/writer/walk/engine.ts'
+import { typescriptEngine, webAssemblyEngine } from '#collector/writer/walk/engine.ts'
+import { compileWalk } from '#collector/writer/walk/wasm/compile-walk.ts'
 import { blockParts } from '#storage/native-block.ts'
 import type { RangeBlock } from '#storage/range-store.ts'
 import { exportRequestDescriptors } from '#telemetry/otlp/descriptors.ts'
@@ -51,6 +52,8 @@ const decodeWay = (name: string, decode: (bytes: Uint8Array) => unknown): Way =>
   },
 })
 
+const compiled = await compileWalk()
+
 const waysOf = async (workload: Workload): Promise<Way[]> => {
   const descriptor = exportRequestDescriptors[workload.signal]
   return [
@@ -61,6 +64,7 @@ const waysOf = async (workload: Workload): Promise<Way[]> => {
       run: (records) => finished(plainBatch(workload.signal, records).blocks()),
     },
     walkWay('walk in TypeScript, blocks', createBatchWalk(typescriptEngine), workload),
+    walkWay('walk in WebAssembly, blocks', createBatchWalk(webAssemblyEngine(compiled)), workload),
   ]
 }
 

@@ -13,15 +13,20 @@ import { seededIntegers } from '../../../test/harness/seeded-random.ts'
 import { breakWire, rewriteWire } from '../../../test/harness/rewritten-wire.ts'
 import { varyWire } from '../../../test/harness/wire-variants.ts'
 import type { QueuedRecord } from '../../queue/queue.ts'
-import { type Batch, createBatchWalk } from './batch-walk.ts'
-import { typescriptEngine } from './engine.ts'
+import { type Batch, type BatchWalk, createBatchWalk } from './batch-walk.ts'
+import { typescriptEngine, webAssemblyEngine } from './engine.ts'
+import { compileWalk } from './wasm/compile-walk.ts'
 
 /** The long form is `WALK_RUNS=20000 WALK_MUTATIONS=1000000`. */
 const runs = Number(process.env['WALK_RUNS'] ?? 100)
 const mutations = Number(process.env['WALK_MUTATIONS'] ?? 3000)
 const seed = Number(process.env['WALK_SEED'] ?? Date.now() % 1_000_000)
 
-const walk = createBatchWalk(typescriptEngine)
+/** The same walk twice: its rows must not depend on what it runs on. */
+const walks = {
+  TypeScript: createBatchWalk(typescriptEngine),
+  WebAssembly: createBatchWalk(webAssemblyEngine(await compileWalk())),
+}
 
 const recordsOf = (payloads: readonly Uint8Array[]): QueuedRecord[] =>
   payloads.map((payload, offset) => ({
@@ -31,7 +36,7 @@ const recordsOf = (payloads: readonly Uint8Array[]): QueuedRecord[] =>
     payload,
   }))
 
-const walked = (signal: Signal, records: readonly QueuedRecord[]): Batch => {
+const walked = (walk: BatchWalk, signal: Signal, records: readonly QueuedRecord[]): Batch => {
   const gathering = walk.gather(signal, records)
   for (;;) {
     const turn = gathering.next()
@@ -62,13 +67,15 @@ const attempt = (gather: Gather, signal: Signal, records: readonly QueuedRecord[
 /** Either the same rows, or none from either. True when there are rows. */
 const expectSameRows = (signal: Signal, records: readonly QueuedRecord[]): boolean => {
   const expected = attempt(plainBatch, signal, records)
-  const actual = attempt(walked, signal, records)
-  if (expected instanceof Error && actual instanceof Error) return false
-  // One error only: the error says more than the rows that it stands against.
-  if (actual instanceof Error) throw actual
-  if (expected instanceof Error) throw expected
-  if (!isDeepStrictEqual(actual, expected)) expect(actual).toEqual(expected)
-  return true
+  for (const walk of Object.values(walks)) {
+    const actual = attempt((...args) => walked(walk, ...args), signal, records)
+    if (expected instanceof Error && actual instanceof Error) continue
+    // One error only: it says more than the rows that it stands against.
+    if (actual instanceof Error) throw actual
+    if (expected instanceof Error) throw expected
+    if (!isDeepStrictEqual(actual, expected)) expect(actual).toEqual(expected)
+  }
+  return !(expected instanceof Error)
 }
 
 /** Each by itself, and then those that make rows together: how many do. */

@@ -2,6 +2,7 @@ import type { Signal } from '#telemetry/otlp/messages.ts'
 import { type Host, serveWalk } from './host.ts'
 import { heapBytes } from './memory.ts'
 import * as walk from './walk.ts'
+import { readBuiltWalk } from './wasm/built-walk.ts'
 
 /** The walk, on whatever it runs. There is one heap, so one batch is gathered at a time. */
 export interface WalkEngine {
@@ -26,4 +27,35 @@ export const signalNumbers: Readonly<Record<Signal, number>> = {
 export const typescriptEngine = (host: Host): WalkEngine => {
   serveWalk(host)
   return { heapBytes, ...walk }
+}
+
+/** The walk as WebAssembly. @throws CompileError where this machine cannot run it */
+export const webAssemblyEngine = (bytes: Uint8Array<ArrayBuffer>) => {
+  const module = new WebAssembly.Module(bytes)
+  return (host: Host): WalkEngine => {
+    const instance = new WebAssembly.Instance(module, { host: { ...host } })
+    const exports = instance.exports as unknown as WalkExports
+    let heap = new Uint8Array(exports.memory.buffer)
+    return {
+      ...exports,
+      heapBytes: () => {
+        // Memory that has grown is another buffer.
+        if (heap.length === 0) heap = new Uint8Array(exports.memory.buffer)
+        return heap
+      },
+    }
+  }
+}
+
+type WalkExports = Omit<WalkEngine, 'heapBytes'> & { memory: WebAssembly.Memory }
+
+/** WebAssembly where it was built and runs here, else TypeScript. */
+export const fastestEngine = (): ((host: Host) => WalkEngine) => {
+  const built = readBuiltWalk()
+  if (built === undefined) return typescriptEngine
+  try {
+    return webAssemblyEngine(built)
+  } catch {
+    return typescriptEngine
+  }
 }
