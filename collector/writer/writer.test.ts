@@ -1,6 +1,7 @@
 import { mkdir, rm, rmdir, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Unavailable } from '#runtime/errors.ts'
 import { createLogger } from '#runtime/logger.ts'
 import { createSelfMetrics } from '#runtime/self-metrics.ts'
 import type { Store } from '#storage/connection.ts'
@@ -38,14 +39,14 @@ afterEach(async () => {
   await migrated.close()
 })
 
-const start = (rangeStore: RangeStore = createRangeStore(store)): Writer => {
+const start = (rangeStore: RangeStore = createRangeStore(store), gatherMillis = 10): Writer => {
   writer = createWriter({
     queue,
     store: rangeStore,
     deadLetters: createDeadLetters({ dataDir, logger }),
     logger,
     selfMetrics,
-    gatherMillis: 10,
+    gatherMillis,
     stopMillis: 1000,
   })
   writer.start()
@@ -280,6 +281,80 @@ describe('the writer', () => {
     start()
     await written()
     expect(await spanNames()).toEqual(['span 1'])
+  })
+
+  it('lets the queue fill up and refuse while the store is away, and catches up by itself', async () => {
+    await queue.close()
+    queue = await openLocalLog({ dataDir, logger, unwrittenBytesMax: 20_000 })
+    const real = createRangeStore(store)
+    let isAway = true
+    start({
+      ...real,
+      insertBlock: async (identity, attempt, block) => {
+        if (isAway) throw new Unavailable('no answer from ClickHouse')
+        await real.insertBlock(identity, attempt, block)
+      },
+    })
+    const names: string[] = []
+    const appendNext = async (): Promise<void> => {
+      await append([span(names.length, nowNanos)])
+      names.push(`span ${names.length}`)
+    }
+    const untilFull = async (): Promise<void> => {
+      for (;;) await appendNext()
+    }
+    await expect(untilFull()).rejects.toThrow('the queue is full')
+    expect(names.length).toBeGreaterThan(50)
+    expect(queue.partition('traces').lag().recordsBehind).toBe(names.length)
+    isAway = false
+    await written()
+    await appendNext()
+    await written()
+    expect(await spanNames()).toEqual(names.toSorted())
+  })
+
+  it('makes large ranges of what has piled up, and holds no more in memory than it may', async () => {
+    const recordCount = 300
+    for (let number = 0; number < recordCount; number++) await append([span(number, nowNanos)])
+    const bytes = queue.partition('traces').lag().bytes
+    const bounded = createSelfMetrics()
+    const real = createRangeStore(store)
+    const rowCounts: number[] = []
+    let inFlightMost = 0
+    writer = createWriter({
+      queue,
+      store: {
+        ...real,
+        insertBlock: async (identity, attempt, block) => {
+          rowCounts.push(block.rowCount)
+          const [, inFlight] = /writer_in_flight_bytes\{[^}]*\} (\d+)/.exec(await bounded.render()) ?? []
+          inFlightMost = Math.max(inFlightMost, Number(inFlight))
+          await real.insertBlock(identity, attempt, block)
+        },
+      },
+      deadLetters: createDeadLetters({ dataDir, logger }),
+      logger,
+      selfMetrics: bounded,
+      rangeBytesMax: Math.ceil(bytes / 4),
+      inFlightBytesMax: Math.ceil(bytes / 2),
+    })
+    writer.start()
+    await written()
+    expect(await spanNames()).toHaveLength(recordCount)
+    expect(rowCounts.length).toBeLessThanOrEqual(6)
+    expect(inFlightMost).toBeGreaterThan(bytes / 8)
+    expect(inFlightMost).toBeLessThanOrEqual(bytes / 2)
+    await bounded.stop()
+  })
+
+  it('shows a span that comes alone well within a second', async () => {
+    start(undefined, 500)
+    await append([span(1, nowNanos)])
+    await written()
+    const sentAt = performance.now()
+    await append([span(2, nowNanos)])
+    await expect.poll(spanNames, { interval: 10 }).toContain('span 2')
+    expect(performance.now() - sentAt).toBeLessThan(1000)
   })
 
   it('keeps what it cannot write in the queue when it is stopped', async () => {
