@@ -117,8 +117,8 @@ export const startWatchedBackend = async (
     ownFigures: async () => {
       const text = await (await fetch(`${backend.apiUrl}/metrics`)).text()
       return {
-        syncs: meanDurationIn(text, 'queue_fsync_duration', 'topic="otlp_spans"'),
-        inserts: meanDurationIn(text, 'writer_insert_duration', 'table="spans"'),
+        syncs: meanDurationIn(text, 'aftertrace_queue_fsync_duration', 'topic="otlp_spans"'),
+        inserts: meanDurationIn(text, 'aftertrace_writer_insert_duration', 'table="spans"'),
       }
     },
     untilWritten: async (timeoutSeconds) => {
