@@ -1,7 +1,17 @@
 import type { Signal } from '#telemetry/otlp/messages.ts'
 import { type Host, serveWalk } from './host.ts'
 import { heapBytes } from './memory.ts'
-import * as walk from './walk.ts'
+import {
+  allocate,
+  appendItems,
+  begin,
+  beginRecord,
+  firstBlock,
+  logs,
+  metrics,
+  setQueuedTime,
+  traces,
+} from './walk.ts'
 import { readBuiltWalk } from './wasm/built-walk.ts'
 
 /** The walk, on whatever it runs. There is one heap, so one batch is gathered at a time. */
@@ -18,15 +28,15 @@ export interface WalkEngine {
 
 /** As the walk numbers them. */
 export const signalNumbers: Readonly<Record<Signal, number>> = {
-  traces: walk.traces,
-  logs: walk.logs,
-  metrics: walk.metrics,
+  traces,
+  logs,
+  metrics,
 }
 
 /** The walk as TypeScript in this process. */
 export const typescriptEngine = (host: Host): WalkEngine => {
   serveWalk(host)
-  return { heapBytes, ...walk }
+  return { heapBytes, allocate, begin, beginRecord, firstBlock, setQueuedTime, appendItems }
 }
 
 /** The walk as WebAssembly. @throws CompileError where this machine cannot run it */

@@ -9,8 +9,6 @@ import { loadByte } from './memory.ts'
 /** As the codec in telemetry/otlp has them. */
 export const depthMax: i32 = 100
 const messagesMax: i32 = 6_000_000
-/** What has to lie behind a record: the longest that is read before the position is looked at. */
-export const zeroBytesBehind: i32 = 16
 
 const varintType: i32 = 0
 const fixed64Type: i32 = 1

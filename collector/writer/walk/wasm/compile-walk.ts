@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import asc from 'assemblyscript/asc'
+import { createMemoryStream, main } from 'assemblyscript/asc'
 import { builtWalkFile } from './built-walk.ts'
 
 const walkFolder = dirname(import.meta.dirname)
@@ -14,13 +14,15 @@ const options = ['-O3', '--runtime', 'stub', '--noAssert', '--enable', 'simd', '
 /** The walk as a WebAssembly module. @throws Error with what the compiler says */
 export const compileWalk = async (): Promise<Uint8Array<ArrayBuffer>> => {
   let compiled: Uint8Array | string | undefined
-  const { error, stderr } = await asc.main(['walk.ts', '--outFile', 'walk.wasm', ...options], {
+  const stderr = createMemoryStream()
+  const { error } = await main(['walk.ts', '--outFile', 'walk.wasm', ...options], {
     readFile: (name) =>
       readFile(join(walkFolder, replacements[name] ?? name), 'utf8').then(withoutExtensions, () => null),
     writeFile: (_name, contents) => {
       compiled = contents
     },
     listFiles: () => [],
+    stderr,
   })
   if (error !== null || !(compiled instanceof Uint8Array))
     throw new Error(`cannot compile the walk: ${stderr.toString()}`)

@@ -18,7 +18,6 @@ export function storeByte(at: i32, value: i32): void { store<u8>(at, value) }
 export function loadWord(at: i32): i32 { return load<i32>(at) }
 export function storeWord(at: i32, value: i32): void { store<i32>(at, value) }
 export function loadWireWord(at: i32): i32 { return load<i32>(at) }
-export function loadDouble(at: i32): f64 { return load<f64>(at) }
 export function storeDouble(at: i32, value: f64): void { store<f64>(at, value) }
 export function copyBytes(to: i32, from: i32, count: i32): void {
   if (count > 256) memory.copy(to, from, count)
