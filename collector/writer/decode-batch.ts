@@ -1,10 +1,21 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Signal } from '#telemetry/otlp/messages.ts'
 import type { QueuedRecord } from '../queue/queue.ts'
 import { type Batch, createBatchWalk } from './walk/batch-walk.ts'
 import { fastestEngine } from './walk/engine.ts'
 
-/** One for the process: batches are gathered one after the other, and it remembers resources from one to the next. */
+/** One for the process: it has one heap, and remembers resources from one batch to the next. */
 const walk = createBatchWalk(fastestEngine())
+
+/** A batch may take a second; whoever else waits for this thread has his turn after so long. */
+const turnMillis = 10
+
+let gathered: Promise<unknown> = Promise.resolve()
+const oneAfterTheOther = <T>(act: () => Promise<T>): Promise<T> => {
+  const result = gathered.then(act)
+  gathered = result.catch(() => undefined)
+  return result
+}
 
 /**
  * The rows of a range of records. They depend on the records' bytes and queue times only, so that the same range always
@@ -15,30 +26,33 @@ export const decodeBatch = (
   signal: Signal,
   records: readonly QueuedRecord[],
   onPoison: (record: QueuedRecord, error: unknown) => void,
-): Batch => {
-  try {
-    return gather(signal, records)
-  } catch {
-    // One of them is bad. Each is tried by itself, and the good ones are gathered again without it.
-    return gather(
-      signal,
-      records.filter((record) => {
+): Promise<Batch> =>
+  oneAfterTheOther(async () => {
+    try {
+      return await gather(signal, records)
+    } catch {
+      // One of them is bad. Each is tried by itself, and the good ones are gathered again without it.
+      const good: QueuedRecord[] = []
+      for (const record of records) {
         try {
-          gather(signal, [record])
-          return true
+          await gather(signal, [record])
+          good.push(record)
         } catch (error) {
           onPoison(record, error)
-          return false
         }
-      }),
-    )
-  }
-}
+      }
+      return gather(signal, good)
+    }
+  })
 
-const gather = (signal: Signal, records: readonly QueuedRecord[]): Batch => {
+const gather = async (signal: Signal, records: readonly QueuedRecord[]): Promise<Batch> => {
   const gathering = walk.gather(signal, records)
+  let turnBeganAt = performance.now()
   for (;;) {
-    const turn = gathering.next()
-    if (turn.done === true) return turn.value
+    const step = gathering.next()
+    if (step.done === true) return step.value
+    if (performance.now() - turnBeganAt < turnMillis) continue
+    await nextTurn()
+    turnBeganAt = performance.now()
   }
 }

@@ -17,13 +17,13 @@ export interface PreparedRange {
   undecodable: { record: QueuedRecord; error: unknown }[]
 }
 
-export const prepareRange = (
+export const prepareRange = async (
   signal: Signal,
   records: readonly QueuedRecord[],
   { first, last }: { first: number; last: number },
-): PreparedRange => {
+): Promise<PreparedRange> => {
   const undecodable: PreparedRange['undecodable'] = []
-  const batch = decodeBatch(signal, records, (record, error) => undecodable.push({ record, error }))
+  const batch = await decodeBatch(signal, records, (record, error) => undecodable.push({ record, error }))
   return {
     first,
     last,

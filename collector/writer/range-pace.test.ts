@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createRangePace } from './range-pace.ts'
 
 const after = (...durations: number[]): number => {
-  const pace = createRangePace(500)
+  const pace = createRangePace({ gatherMillisMax: 500, visibleMillisTarget: 750 })
   for (const duration of durations) pace.wrote(duration)
   return pace.gatherMillis()
 }

@@ -11,12 +11,17 @@ export interface RangePace {
   gatherMillis(): number
 }
 
-/** Behind the second that is promised, for what no measurement tells beforehand: a slow fsync, a merge, a neighbour. */
-const visibleMillisTarget = 750
 /** By how much a slow range is forgotten with each that follows. */
 const forgetting = 0.9
 
-export const createRangePace = (gatherMillisMax: number): RangePace => {
+export const createRangePace = ({
+  gatherMillisMax,
+  visibleMillisTarget,
+}: {
+  gatherMillisMax: number
+  /** From the arrival of a record until it is in, as far as that can be kept. */
+  visibleMillisTarget: number
+}): RangePace => {
   let slowMillis = 0
   return {
     wrote: (durationMillis) => {

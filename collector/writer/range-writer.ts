@@ -171,7 +171,7 @@ export const createRangeWriter = (parts: RangeWriterParts): RangeWriter => {
     const prepare = async (): Promise<void> => {
       const records = await source.partition.readRange(first, last)
       await source.partition.savePosition({ next: first, intent: fresh })
-      resolve(prepareRange(source.signal, records, fresh))
+      resolve(await prepareRange(source.signal, records, fresh))
     }
     if (!(await untilDone(source.signal, prepare))) return false
     return write(source, await range, fresh, false)

@@ -69,7 +69,7 @@ const createWriting = (store: Store) => {
       tenant: 'default',
       payload: encodeExportRequest(signal, request),
     }))
-    const batch = decodeBatch(signal, records, (_record, error) => {
+    const batch = await decodeBatch(signal, records, (_record, error) => {
       throw error
     })
     await resourceRows.write(batch.resources(), records)

@@ -50,7 +50,7 @@ export const openRoundTrip = async (): Promise<RoundTrip> => {
         tenant,
         payload: encodeExportRequest(signal, request),
       }))
-      const batch = decodeBatch(signal, records, (_record, error) => {
+      const batch = await decodeBatch(signal, records, (_record, error) => {
         throw error
       })
       await createResourceRows(rangeStore).write(batch.resources(), records)
