@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { mkdir } from 'node:fs/promises'
 import { openLocalLog } from '#collector/queue/local-log.ts'
+import { observeQueue } from '#collector/queue/queue-metrics.ts'
 import type { ReceiverCounts } from '#collector/receiver/receiver-metrics.ts'
 import { createReceiver } from '#collector/receiver/receiver.ts'
 import { createDeadLetters } from '#collector/writer/dead-letters.ts'
@@ -11,6 +12,7 @@ import { Unavailable } from '#runtime/errors.ts'
 import { createHealth } from '#runtime/health.ts'
 import { createLifecycle } from '#runtime/lifecycle.ts'
 import type { Logger } from '#runtime/logger.ts'
+import { observeProcess } from '#runtime/process-metrics.ts'
 import { createSelfMetrics } from '#runtime/self-metrics.ts'
 import { openStore } from '#storage/connection.ts'
 import { dropExpiredPartitions } from '#storage/expired-partitions.ts'
@@ -58,6 +60,7 @@ export const startBackend = async (
   try {
     const selfMetrics = createSelfMetrics()
     lifecycle.onStop('self metrics', () => selfMetrics.stop())
+    lifecycle.onStop('process metrics', observeProcess(selfMetrics))
     const health = createHealth()
 
     // Telemetry tells much about a system: what is kept here is nobody else's to read.
@@ -88,6 +91,7 @@ export const startBackend = async (
       admit: (byteCount) => disk.admit(byteCount),
     })
     lifecycle.onStop('queue', () => queue.close())
+    observeQueue(queue, selfMetrics)
 
     const deadLetters = createDeadLetters({
       dataDir: values.DATA_DIR,

@@ -1,5 +1,6 @@
 import type { Meter } from '@opentelemetry/api'
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus'
+import { resourceFromAttributes } from '@opentelemetry/resources'
 import { MeterProvider } from '@opentelemetry/sdk-metrics'
 
 /** What this process says of itself, as OpenTelemetry instruments, rendered as Prometheus text for `/metrics`. */
@@ -11,7 +12,10 @@ export interface SelfMetrics {
 
 export const createSelfMetrics = (): SelfMetrics => {
   const exporter = new PrometheusExporter({ preventServerStart: true })
-  const provider = new MeterProvider({ readers: [exporter] })
+  const provider = new MeterProvider({
+    resource: resourceFromAttributes({ 'service.name': 'aftertrace' }),
+    readers: [exporter],
+  })
   const serializer = new PrometheusSerializer('aftertrace')
 
   return {
