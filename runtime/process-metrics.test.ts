@@ -13,6 +13,7 @@ it('tells by how much the event loop was held up since it was last asked, and wh
     Array.fromAsync({ length: count }, () => new Promise((resolve) => setTimeout(resolve, 10)))
   await timers(3)
   await selfMetrics.render()
+  await timers(3)
   const until = performance.now() + 150
   while (performance.now() < until);
   await timers(3)
