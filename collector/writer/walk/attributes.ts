@@ -18,18 +18,8 @@ import {
   scratchLength,
 } from './scratch.ts'
 import { appendText, appendWord, newStream } from './stream.ts'
-import {
-  arrayKind,
-  checkValue,
-  innerTypesAt,
-  innerTypesLength,
-  kind,
-  mapKind,
-  readValue,
-  stringKind,
-  valueAt,
-  valueLength,
-} from './value.ts'
+import { arrayKind, mapKind, stringKind } from './value-kinds.ts'
+import { checkValue, innerTypesAt, innerTypesLength, kind, readValue, valueAt, valueLength } from './value.ts'
 import { enterMessage, leaveMessage, low, moveTo, position, readTag, skipField, takeBytes } from './wire.ts'
 
 const keyTag: i32 = 10

@@ -2,7 +2,6 @@ import type { BlockColumn, Column } from '#storage/native-block.ts'
 import { physicalTables } from '#storage/physical-tables.ts'
 import type { RangeBlock } from '#storage/range-store.ts'
 import type { Signal } from '#telemetry/otlp/messages.ts'
-import { messagesPerRequestMax } from '#telemetry/otlp/protobuf.ts'
 import { createWireReader } from '#telemetry/otlp/wire-reader.ts'
 import type { QueuedRecord } from '../../queue/queue.ts'
 import type { ResourceRow } from '../resource-row.ts'
@@ -11,7 +10,7 @@ import { type WalkEngine, signalNumbers } from './engine.ts'
 import { readEnvelope, readRequest } from './envelope.ts'
 import { HeapReader } from './heap-reader.ts'
 import type { Host } from './host.ts'
-import { createOrigins } from './origins.ts'
+import { createOrigins, type RecordBytes } from './origins.ts'
 import { type Run, fillShared } from './shared-columns.ts'
 import { walkedTables } from './tables.ts'
 import { type WalkedRecord, createWalkHost } from './walk-host.ts'
@@ -67,20 +66,31 @@ export const createBatchWalk = (createEngine: (host: Host) => WalkEngine): Batch
     gathered: { resources: Map<bigint, ResourceRow>; runs: RunsByBlock },
   ): Generator<void> {
     const payload = Buffer.from(record.payload.buffer, record.payload.byteOffset, record.payload.length)
-    const reader = createWireReader(payload, { subject: signal, messagesMax: messagesPerRequestMax })
+    // Messages are counted by the walk.
+    const reader = createWireReader(payload, { subject: signal, messagesMax: 0 })
     const address = placeRecord(payload)
     current = { subject: signal, address, byteCount: payload.length }
     engine.beginRecord()
     const queuedAtNanos = BigInt(record.queuedAtMillis) * nanosPerMilli
     engine.setQueuedTime(Number(BigInt.asIntN(32, queuedAtNanos)), Number(queuedAtNanos >> 32n))
     const signalNumber = signalNumbers[signal]
+    const bytes: RecordBytes = {
+      payload,
+      hashOf: ({ start, end }) => engine.hashOf(address + start, end - start),
+      takeMessages: ({ start, end }, of) =>
+        engine.countSubject(address + start, address + end, of === 'resource'),
+      takeCounted: (count) => engine.takeMessages(count),
+    }
+    engine.takeMessages(1)
     for (const range of readRequest(reader)) {
+      engine.takeMessages(1)
       const ofResource = readEnvelope(reader, range, { depth: 2, withItems: true })
-      const resource = origins.resource(record.tenant, payload, ofResource)
+      const resource = origins.resource(record.tenant, bytes, ofResource)
       gathered.resources.set(resource.row.resource_id, resource.row)
       for (const items of ofResource.items) {
+        engine.takeMessages(1)
         const ofScope = readEnvelope(reader, items, { depth: 3, withItems: false })
-        const scope = origins.scope(payload, ofScope)
+        const scope = origins.scope(bytes, ofScope)
         const end = address + items.end
         for (let at = address + items.start; at < end;) {
           at = engine.appendItems(signalNumber, at, end, itemsPerTurn)
@@ -110,15 +120,19 @@ export const createBatchWalk = (createEngine: (host: Host) => WalkEngine): Batch
 /** Which rows of each block come from where. */
 class RunsByBlock {
   readonly #engine: WalkEngine
+  #heap: HeapReader
   readonly #runs = new Map<number, { runs: Run[]; rowCount: number }>()
 
   constructor(engine: WalkEngine) {
     this.#engine = engine
+    this.#heap = new HeapReader(engine.heapBytes())
   }
 
   /** All rows since the last call have this origin. */
   add(origin: Omit<Run, 'rowCount'>): void {
-    const heap = new HeapReader(this.#engine.heapBytes())
+    const bytes = this.#engine.heapBytes()
+    if (!this.#heap.isOf(bytes)) this.#heap = new HeapReader(bytes)
+    const heap = this.#heap
     for (let block = this.#engine.firstBlock(); block !== 0; block = heap.word(block)) {
       const rowCount = heap.rowCount(heap.word(block + rowsField))
       let known = this.#runs.get(block)

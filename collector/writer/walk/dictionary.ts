@@ -136,7 +136,7 @@ function place(dictionary: i32, key: i32, hash: i32): void {
   storeWord(slots + (slot << 2), key + 1)
 }
 
-function hashOf(at: i32, length: i32): i32 {
+export function hashOf(at: i32, length: i32): i32 {
   let hash = length
   let index: i32 = 0
   for (; index + 4 <= length; index += 4) hash = multiply(hash ^ loadWireWord(at + index), 0x5bd1e995)

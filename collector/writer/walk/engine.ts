@@ -6,10 +6,13 @@ import {
   appendItems,
   begin,
   beginRecord,
+  countSubject,
   firstBlock,
+  hashOf,
   logs,
   metrics,
   setQueuedTime,
+  takeMessages,
   traces,
 } from './walk.ts'
 import { readBuiltWalk } from './wasm/built-walk.ts'
@@ -24,6 +27,10 @@ export interface WalkEngine {
   firstBlock(): number
   setQueuedTime(low: number, high: number): void
   appendItems(signal: number, start: number, end: number, countMax: number): number
+  hashOf(at: number, length: number): number
+  /** Messages of a Resource or an InstrumentationScope, which count towards those that a record may have. */
+  countSubject(start: number, end: number, isResource: boolean): number
+  takeMessages(count: number): void
 }
 
 /** As the walk numbers them. */
@@ -36,7 +43,18 @@ export const signalNumbers: Readonly<Record<Signal, number>> = {
 /** The walk as TypeScript in this process. */
 export const typescriptEngine = (host: Host): WalkEngine => {
   serveWalk(host)
-  return { heapBytes, allocate, begin, beginRecord, firstBlock, setQueuedTime, appendItems }
+  return {
+    heapBytes,
+    allocate,
+    begin,
+    beginRecord,
+    firstBlock,
+    setQueuedTime,
+    appendItems,
+    hashOf,
+    countSubject,
+    takeMessages,
+  }
 }
 
 /** The walk as WebAssembly. @throws CompileError where this machine cannot run it */

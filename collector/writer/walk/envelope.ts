@@ -45,7 +45,6 @@ export const readEnvelope = (
   const subjects: Range[] = []
   const items: Range[] = []
   let schemaUrl: Range = { start, end: start }
-  if (--reader.messagesLeft < 0) failAt(reader, 'too many messages')
   reader.position = start
   while (reader.position < end) {
     const tag = readTag(reader)

@@ -10,6 +10,11 @@ export class HeapReader {
     this.#words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2)
   }
 
+  /** The heap is another array once it has grown. */
+  isOf(bytes: Uint8Array): boolean {
+    return this.#bytes === bytes
+  }
+
   word(at: number): number {
     return this.#words[at >> 2] ?? 0
   }

@@ -65,6 +65,10 @@ export function loadWireWord(at: i32): i32 {
   return view.getInt32(at, true)
 }
 
+export function loadDouble(at: i32): f64 {
+  return view.getFloat64(at, true)
+}
+
 export function storeDouble(at: i32, value: f64): void {
   view.setFloat64(at, value, true)
 }

@@ -38,6 +38,11 @@ let descriptionAt: i32 = 0
 let descriptionLength: i32 = 0
 let unitAt: i32 = 0
 let unitLength: i32 = 0
+/** The keys of these three in the block that a point of the metric went to last; 0 before its first. */
+let namedBlock: i32 = 0
+let nameKey: i32 = 0
+let descriptionKey: i32 = 0
+let unitKey: i32 = 0
 let temporality: i32 = 0
 let isMonotonic: i32 = 0
 
@@ -115,6 +120,7 @@ function clearNotes(): void {
   clear(data)
   clear(points)
   table = 0
+  namedBlock = 0
   hasOtherKind = false
   nameLength = 0
   descriptionLength = 0
@@ -152,20 +158,24 @@ function noteData(start: i32, end: i32): void {
 
 /** To the row that was begun last in this block. */
 function appendShared(pointBlock: i32): void {
+  if (pointBlock !== namedBlock) nameIn(pointBlock)
   const rows = rowsOf(pointBlock)
   const page = lastPage(rows)
   const row = lastRow(rows)
-  setWord(page, row, block.nameCell, keyOf(loadWord(pointBlock + block.namesField), nameAt, nameLength))
-  setWord(
-    page,
-    row,
-    block.descriptionCell,
-    keyOf(loadWord(pointBlock + block.descriptionsField), descriptionAt, descriptionLength),
-  )
-  setWord(page, row, block.unitCell, keyOf(loadWord(pointBlock + block.unitsField), unitAt, unitLength))
+  setWord(page, row, block.nameCell, nameKey)
+  setWord(page, row, block.descriptionCell, descriptionKey)
+  setWord(page, row, block.unitCell, unitKey)
   setWord(page, row, block.temporalityCell, temporality)
   setByte(page, row, block.isMonotonicCell, isMonotonic)
   const map = loadWord(pointBlock + block.metadataField)
   setWord(page, row, block.metadataTypesCell, appendAttributes(map, metadata, metricDepth + 1))
   setPair(page, row, block.metadataEndCell, entryCount(map), 0)
+}
+
+/** Most metrics have all their points in one block, whose dictionaries are asked once. */
+function nameIn(pointBlock: i32): void {
+  nameKey = keyOf(loadWord(pointBlock + block.namesField), nameAt, nameLength)
+  descriptionKey = keyOf(loadWord(pointBlock + block.descriptionsField), descriptionAt, descriptionLength)
+  unitKey = keyOf(loadWord(pointBlock + block.unitsField), unitAt, unitLength)
+  namedBlock = pointBlock
 }

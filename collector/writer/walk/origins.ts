@@ -28,38 +28,101 @@ export type ScopeOrigin = Pick<
 const knownMax = 20_000
 /** Larger ones are read each time that they come. */
 const knownBytesMax = 1 << 14
+/** With one hash; whoever makes more of them on purpose has them read each time. */
+const alikeMax = 8
+
+/** What the walk tells of bytes of the record under way, without looking at them here. */
+export interface RecordBytes {
+  payload: Buffer
+  hashOf(range: Range): number
+  /** Messages inside a resource or a scope and itself, which then count as seen. */
+  takeMessages(range: Range, of: 'resource' | 'scope'): number
+  /** So many messages count as seen. */
+  takeCounted(count: number): void
+}
 
 export const createOrigins = () => {
-  const resources = new Map<string, ResourceOrigin>()
-  const scopes = new Map<string, ScopeOrigin>()
+  const resources = new KnownOrigins<ResourceOrigin>('resource')
+  const scopes = new KnownOrigins<ScopeOrigin>('scope')
   return {
-    resource: (tenant: string, payload: Buffer, envelope: Envelope): ResourceOrigin =>
-      remembered(resources, `${tenant}\0${keyOf(payload, envelope)}`, () =>
-        readResource(tenant, payload, envelope),
-      ),
-    scope: (payload: Buffer, envelope: Envelope): ScopeOrigin =>
-      remembered(scopes, keyOf(payload, envelope), () => readScope(payload, envelope)),
+    resource: (tenant: string, record: RecordBytes, envelope: Envelope): ResourceOrigin =>
+      resources.find(tenant, record, envelope, () => readResource(tenant, record.payload, envelope)),
+    scope: (record: RecordBytes, envelope: Envelope): ScopeOrigin =>
+      scopes.find('', record, envelope, () => readScope(record.payload, envelope)),
   }
 }
 
-const remembered = <Origin>(known: Map<string, Origin>, key: string, read: () => Origin): Origin => {
-  const found = known.get(key)
-  if (found !== undefined) return found
-  const origin = read()
-  if (key.length > knownBytesMax) return origin
-  if (known.size >= knownMax) known.clear()
-  known.set(key, origin)
-  return origin
+interface KnownOrigin<Origin> {
+  tenant: string
+  subjects: Buffer[]
+  schemaUrl: Buffer
+  origin: Origin
+  messageCount: number
 }
 
-/** One character a byte. The lengths in front keep apart what would run together. */
-const keyOf = (payload: Buffer, { subjects, schemaUrl }: Envelope): string => {
-  let key = ''
-  for (const { start, end } of subjects) key += `${end - start} ${payload.toString('latin1', start, end)}`
-  return schemaUrl.start === schemaUrl.end
-    ? key
-    : `${key}\0${payload.toString('latin1', schemaUrl.start, schemaUrl.end)}`
+/** Origins by the bytes that they were read from. */
+class KnownOrigins<Origin> {
+  readonly #kind: 'resource' | 'scope'
+  readonly #byHash = new Map<number, KnownOrigin<Origin>[]>()
+  #count = 0
+
+  constructor(kind: 'resource' | 'scope') {
+    this.#kind = kind
+  }
+
+  find(tenant: string, record: RecordBytes, envelope: Envelope, read: () => Origin): Origin {
+    let hash = record.hashOf(envelope.schemaUrl)
+    for (const subject of envelope.subjects) hash = (Math.imul(hash, 31) + record.hashOf(subject)) | 0
+    const alike = this.#byHash.get(hash)
+    const found = alike?.find((known) => isOf(known, tenant, record.payload, envelope))
+    if (found !== undefined) {
+      record.takeCounted(found.messageCount)
+      return found.origin
+    }
+    let messageCount = 0
+    for (const subject of envelope.subjects) messageCount += record.takeMessages(subject, this.#kind)
+    const origin = read()
+    const known = { tenant, ...copyOf(record.payload, envelope), origin, messageCount }
+    if (byteCountOf(known) <= knownBytesMax) this.#remember(hash, known)
+    return origin
+  }
+
+  #remember(hash: number, known: KnownOrigin<Origin>): void {
+    if (this.#count >= knownMax) {
+      this.#byHash.clear()
+      this.#count = 0
+    }
+    this.#count += 1
+    const alike = this.#byHash.get(hash)
+    if (alike === undefined) this.#byHash.set(hash, [known])
+    else if (alike.length < alikeMax) alike.push(known)
+  }
 }
+
+const isOf = (
+  known: KnownOrigin<unknown>,
+  tenant: string,
+  payload: Buffer,
+  { subjects, schemaUrl }: Envelope,
+): boolean =>
+  known.tenant === tenant &&
+  known.subjects.length === subjects.length &&
+  known.subjects.every((bytes, index) => isAt(payload, subjects[index], bytes)) &&
+  isAt(payload, schemaUrl, known.schemaUrl)
+
+const isAt = (payload: Buffer, range: Range | undefined, bytes: Buffer): boolean =>
+  range !== undefined &&
+  range.end - range.start === bytes.length &&
+  (bytes.length === 0 || payload.compare(bytes, 0, bytes.length, range.start, range.end) === 0)
+
+/** The record's own bytes are let go. */
+const copyOf = (payload: Buffer, { subjects, schemaUrl }: Envelope) => ({
+  subjects: subjects.map((range) => Buffer.from(slice(payload, range))),
+  schemaUrl: Buffer.from(slice(payload, schemaUrl)),
+})
+
+const byteCountOf = ({ subjects, schemaUrl }: Pick<KnownOrigin<unknown>, 'subjects' | 'schemaUrl'>): number =>
+  subjects.reduce((sum, { length }) => sum + length, schemaUrl.length)
 
 const readResource = (tenant: string, payload: Buffer, envelope: Envelope): ResourceOrigin => {
   const [resourceSpans] = decode(lengthDelimited(1, withoutItems(payload, envelope))).resourceSpans

@@ -22,6 +22,11 @@ export function scratchLength(scratch: i32): i32 {
   return loadWord(scratch + 8)
 }
 
+/** Lets go what was pushed beyond so many bytes. */
+export function cutTo(scratch: i32, byteCount: i32): void {
+  storeWord(scratch + 8, byteCount)
+}
+
 export function pushByte(scratch: i32, value: i32): void {
   storeByte(extend(scratch, 1), value)
 }

@@ -30,5 +30,16 @@ const sharedValues: Readonly<Record<string, (run: Run) => unknown>> = {
 export const fillShared = (name: string, column: Column<never>, runs: readonly Run[]): void => {
   const valueOf = sharedValues[name]
   if (valueOf === undefined) throw new Error(`nothing fills the column ${name}`)
-  for (const run of runs) column.pushTimes(valueOf(run) as never, run.rowCount)
+  let value: unknown
+  let rowCount = 0
+  for (const run of runs) {
+    const next = valueOf(run)
+    if (next !== value && rowCount > 0) {
+      column.pushTimes(value as never, rowCount)
+      rowCount = 0
+    }
+    value = next
+    rowCount += run.rowCount
+  }
+  if (rowCount > 0) column.pushTimes(value as never, rowCount)
 }

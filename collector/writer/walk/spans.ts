@@ -11,7 +11,16 @@ import { addBlock, blockHeaderBytes, dayOf, findBlock, rowsOf, spansTable } from
 import { keyOf, newDictionary } from './dictionary.ts'
 import * as faults from './faults.ts'
 import { fail, readThreshold } from './host.ts'
-import { allocate, copyBytes, fillBytes, isBelow, loadWireWord, loadWord, storeWord } from './memory.ts'
+import {
+  allocate,
+  copyBytes,
+  fillBytes,
+  isBelow,
+  loadByte,
+  loadWireWord,
+  loadWord,
+  storeWord,
+} from './memory.ts'
 import { addRow, cellAt, newRow, newRows, rowCount, setByte, setFrom, setPair, setWord } from './rows.ts'
 import { clear, newScratch, pushRange, rangeCount, rangeEnd, rangeStart } from './scratch.ts'
 import { appendBytes, appendText, newStream } from './stream.ts'
@@ -311,7 +320,31 @@ function setTimes(page: i32, row: i32): void {
 
 function setThreshold(page: i32, row: i32): void {
   if (traceStateLength === 0) setPair(page, row, thresholdCell, 0, 0)
-  else setFrom(page, row, thresholdCell, readThreshold(traceStateAt, traceStateLength))
+  else if (!setUsualThreshold(page, row))
+    setFrom(page, row, thresholdCell, readThreshold(traceStateAt, traceStateLength))
+}
+
+/** `ot=th:` and up to 14 hex digits of a fraction. False for trace states that say more, or something else. */
+function setUsualThreshold(page: i32, row: i32): boolean {
+  const digitCount = traceStateLength - 6
+  if (digitCount < 1 || digitCount > 14) return false
+  if (loadWireWord(traceStateAt) !== 0x743d746f || loadWireWord(traceStateAt + 2) !== 0x3a68743d) return false
+  let thresholdLow: i32 = 0
+  let thresholdHigh: i32 = 0
+  for (let index: i32 = 0; index < digitCount; index++) {
+    const digit = hexDigit(loadByte(traceStateAt + 6 + index))
+    if (digit < 0) return false
+    if (index < 6) thresholdHigh |= digit << ((5 - index) << 2)
+    else thresholdLow |= digit << ((13 - index) << 2)
+  }
+  setPair(page, row, thresholdCell, thresholdLow, thresholdHigh)
+  return true
+}
+
+/** -1 where it is none; upper case is none here. */
+function hexDigit(byte: i32): i32 {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
+  return byte >= 0x61 && byte <= 0x66 ? byte - 0x57 : -1
 }
 
 function appendEvent(block: i32, start: i32, end: i32): void {

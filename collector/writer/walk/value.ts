@@ -1,6 +1,9 @@
-/** AnyValue: what kind it is and where it lies. Only strings, integers and booleans are made text here. */
+/** AnyValue: what kind it is and where its text lies. What is not of a usual form is made text by the program around. */
 import { describeValue } from './host.ts'
-import { allocate, doubleOf, loadWord, storeByte, storeWord, truncate } from './memory.ts'
+import { beginJson, jsonAt, jsonLength, writeJson } from './json.ts'
+import { allocate, loadWord, storeByte, storeWord } from './memory.ts'
+import { beginNumberTexts, numberAt, numberLength, writeDouble, writeInteger } from './number-text.ts'
+import * as kinds from './value-kinds.ts'
 import {
   enterMessage,
   high,
@@ -13,25 +16,8 @@ import {
   readVarint,
   skipField,
   takeBytes,
+  takeFixed64,
 } from './wire.ts'
-
-/** The letters of telemetry/otlp/any-value.ts. */
-export const stringKind: i32 = 0x73
-export const boolKind: i32 = 0x62
-export const intKind: i32 = 0x69
-export const doubleKind: i32 = 0x64
-export const bytesKind: i32 = 0x79
-export const arrayKind: i32 = 0x61
-export const mapKind: i32 = 0x6d
-export const emptyKind: i32 = 0x65
-
-const stringTag: i32 = 10
-const boolTag: i32 = 16
-const intTag: i32 = 24
-const doubleTag: i32 = 33
-const arrayTag: i32 = 42
-const mapTag: i32 = 50
-const bytesTag: i32 = 58
 
 /** Of the value that `readValue` read. */
 export let kind: i32 = 0
@@ -42,50 +28,66 @@ export let valueLength: i32 = 0
 export let innerTypesAt: i32 = 0
 export let innerTypesLength: i32 = 0
 
-/** Where digits of integers and names of booleans are written. */
-let digits: i32 = 0
-let digitsEnd: i32 = 0
+/** Where `true` and `false` are written. */
+let boolText: i32 = 0
 
 export function beginValues(): void {
-  digits = allocate(24)
-  digitsEnd = digits + 24
+  boolText = allocate(8)
+  beginNumberTexts()
+  beginJson()
 }
 
 /** Reads an AnyValue, of which the last member that is set counts. */
 export function readValue(start: i32, end: i32, depth: i32): void {
   moveTo(start)
   enterMessage(depth)
-  kind = emptyKind
+  kind = kinds.emptyKind
   valueAt = start
   valueLength = 0
   innerTypesLength = 0
   let intLow: i32 = 0
   let intHigh: i32 = 0
+  let doubleAt: i32 = 0
   while (position < end) {
     const tag = readTag()
-    if (tag === stringTag) {
-      kind = stringKind
+    if (tag === kinds.stringTag) {
+      kind = kinds.stringKind
       valueAt = takeBytes(end)
       valueLength = low
-    } else if (tag === intTag || tag === boolTag) {
-      kind = tag === intTag ? intKind : boolKind
+    } else if (tag === kinds.intTag || tag === kinds.boolTag) {
+      kind = tag === kinds.intTag ? kinds.intKind : kinds.boolKind
       readVarint()
       intLow = low
       intHigh = high
-    } else if (tag === arrayTag || tag === mapTag) {
-      kind = tag === arrayTag ? arrayKind : mapKind
-      checkList(end, depth + 1, tag === mapTag)
+    } else if (tag === kinds.arrayTag || tag === kinds.mapTag) {
+      kind = tag === kinds.arrayTag ? kinds.arrayKind : kinds.mapKind
+      checkList(end, depth + 1, tag === kinds.mapTag)
+    } else if (tag === kinds.doubleTag) {
+      kind = kinds.doubleKind
+      doubleAt = takeFixed64()
     } else {
-      if (tag === doubleTag) kind = doubleKind
-      else if (tag === bytesTag) kind = bytesKind
+      if (tag === kinds.bytesTag) kind = kinds.bytesKind
       skipField(tag, end, depth)
     }
   }
   leaveMessage(end)
-  if (kind === stringKind || kind === emptyKind) {
-    if (kind === emptyKind) valueLength = 0
-  } else if (kind === boolKind) writeBool((intLow | intHigh) !== 0)
-  else if (kind !== intKind || !writeInteger(intLow, intHigh)) describe(start, end - start)
+  if (kind === kinds.stringKind) return
+  if (kind === kinds.emptyKind) valueLength = 0
+  else if (kind === kinds.boolKind) writeBool((intLow | intHigh) !== 0)
+  else if (kind === kinds.intKind && writeInteger(intLow, intHigh)) takeNumber()
+  else if (kind === kinds.doubleKind && writeDouble(doubleAt)) takeNumber()
+  else if ((kind === kinds.arrayKind || kind === kinds.mapKind) && writeJson(start, end)) takeJson()
+  else describe(start, end - start)
+}
+
+function takeNumber(): void {
+  valueAt = numberAt
+  valueLength = numberLength
+}
+
+function takeJson(): void {
+  valueAt = jsonAt
+  valueLength = jsonLength
 }
 
 /** ArrayValue or KeyValueList: the program around reads it; here it is only held to the wire format. */
@@ -125,7 +127,7 @@ export function checkValue(outerEnd: i32, depth: i32): i32 {
   enterMessage(depth)
   while (position < end) {
     const tag = readTag()
-    if (tag === arrayTag || tag === mapTag) checkList(end, depth + 1, tag === mapTag)
+    if (tag === kinds.arrayTag || tag === kinds.mapTag) checkList(end, depth + 1, tag === kinds.mapTag)
     else skipField(tag, end, depth)
   }
   leaveMessage(end)
@@ -141,53 +143,13 @@ function describe(at: i32, length: i32): void {
 }
 
 function writeBool(isTrue: boolean): void {
-  valueAt = digits
+  valueAt = boolText
   if (isTrue) {
-    storeWord(digits, 0x65757274)
+    storeWord(boolText, 0x65757274)
     valueLength = 4
   } else {
-    storeWord(digits, 0x736c6166)
-    storeByte(digits + 4, 0x65)
+    storeWord(boolText, 0x736c6166)
+    storeByte(boolText + 4, 0x65)
     valueLength = 5
   }
-}
-
-/** Decimal digits of integers of less than 2^53; false for others. */
-function writeInteger(intLow: i32, intHigh: i32): boolean {
-  const isNegative = intHigh < 0
-  let lowBits = intLow
-  let highBits = intHigh
-  if (isNegative) {
-    lowBits = -intLow | 0
-    highBits = ~intHigh + (intLow === 0 ? 1 : 0)
-  }
-  if (highBits < 0 || highBits >= 0x20_0000) return false
-  let at = digitsEnd
-  if (highBits === 0 && lowBits >= 0) at = writeDigits(at, lowBits, 1)
-  else {
-    const whole = doubleOf(lowBits, highBits)
-    const billions = Math.floor(whole / 1e9)
-    at = writeDigits(at, truncate(whole - billions * 1e9), 9)
-    if (billions > 0) at = writeDigits(at, truncate(billions), 1)
-  }
-  if (isNegative) {
-    at -= 1
-    storeByte(at, 0x2d)
-  }
-  valueAt = at
-  valueLength = digitsEnd - at
-  return true
-}
-
-/** In front of `end`; where they begin. */
-function writeDigits(end: i32, value: i32, countMin: i32): i32 {
-  let at = end
-  let rest = value
-  while (rest !== 0 || end - at < countMin) {
-    const tenth = (rest / 10) | 0
-    at -= 1
-    storeByte(at, 0x30 + rest - tenth * 10)
-    rest = tenth
-  }
-  return at
 }

@@ -7,15 +7,27 @@
  */
 import { beginAttributeMaps } from './attributes.ts'
 import { beginBlocks, firstBlock } from './blocks.ts'
+import { hashOf } from './dictionary.ts'
 import { appendLog, beginLogs, setQueuedTime } from './logs.ts'
 import { allocate, freeAll } from './memory.ts'
 import { appendMetric, beginMetrics } from './metrics.ts'
 import { beginPoints } from './points.ts'
 import { appendSpan, beginSpans } from './spans.ts'
-import { beginValues } from './value.ts'
-import { beginRecord, leaveMessage, moveTo, position, readTag, skipField, takeBytes } from './wire.ts'
+import { beginValues, checkEntry } from './value.ts'
+import {
+  beginRecord,
+  enterMessage,
+  leaveMessage,
+  messagesLeft,
+  moveTo,
+  position,
+  readTag,
+  skipField,
+  takeBytes,
+  takeMessages,
+} from './wire.ts'
 
-export { allocate, beginRecord, firstBlock, setQueuedTime }
+export { allocate, beginRecord, firstBlock, hashOf, setQueuedTime, takeMessages }
 
 /** Forgets all rows. */
 export function begin(): void {
@@ -63,4 +75,27 @@ function appendItem(signal: i32, start: i32, end: i32): void {
   if (signal === traces) appendSpan(start, end)
   else if (signal === logs) appendLog(start, end)
   else appendMetric(start, end)
+}
+
+const resourceAttributesTag: i32 = 10
+const entityRefTag: i32 = 26
+const scopeAttributesTag: i32 = 26
+
+/** Resource or InstrumentationScope: checks the wire, and counts the messages in it, itself included. */
+export function countSubject(start: i32, end: i32, isResource: boolean): i32 {
+  const attributesTag = isResource ? resourceAttributesTag : scopeAttributesTag
+  const depth: i32 = isResource ? scopeDepth : scopeDepth + 1
+  const before = messagesLeft
+  moveTo(start)
+  enterMessage(depth)
+  while (position < end) {
+    const tag = readTag()
+    if (tag === attributesTag) checkEntry(end, depth + 1)
+    else {
+      if (tag === entityRefTag) takeMessages(1)
+      skipField(tag, end, depth)
+    }
+  }
+  leaveMessage(end)
+  return before - messagesLeft
 }

@@ -21,7 +21,8 @@ export let position: i32 = 0
 /** The last varint's halves; after `takeBytes` the low one is the length. */
 export let low: i32 = 0
 export let high: i32 = 0
-let messagesLeft: i32 = messagesMax
+/** How many the record under way may still have. */
+export let messagesLeft: i32 = messagesMax
 
 export function beginRecord(): void {
   messagesLeft = messagesMax
@@ -104,7 +105,11 @@ export function takeFixed32(): i32 {
 /** Messages are counted because two bytes of the wire can make a row of a hundred. */
 export function enterMessage(depth: i32): void {
   if (depth > depthMax) fail(faults.deepMessage, position)
-  messagesLeft -= 1
+  takeMessages(1)
+}
+
+export function takeMessages(count: i32): void {
+  messagesLeft -= count
   if (messagesLeft < 0) fail(faults.tooManyMessages, position)
 }
 

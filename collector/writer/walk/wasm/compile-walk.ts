@@ -9,7 +9,17 @@ const replacements: Readonly<Record<string, string>> = {
   'memory.ts': 'wasm/memory.as',
   'host.ts': 'wasm/host.as',
 }
-const options = ['-O3', '--runtime', 'stub', '--noAssert', '--enable', 'simd', '--initialMemory', '256']
+const options = [
+  '-O3',
+  '--runtime',
+  'stub',
+  '--noAssert',
+  '--enable',
+  'simd',
+  '--debug',
+  '--initialMemory',
+  '256',
+]
 
 /** The walk as a WebAssembly module. @throws Error with what the compiler says */
 export const compileWalk = async (): Promise<Uint8Array<ArrayBuffer>> => {

@@ -18,39 +18,76 @@ export function storeByte(at: i32, value: i32): void { store<u8>(at, value) }
 export function loadWord(at: i32): i32 { return load<i32>(at) }
 export function storeWord(at: i32, value: i32): void { store<i32>(at, value) }
 export function loadWireWord(at: i32): i32 { return load<i32>(at) }
+export function loadDouble(at: i32): f64 { return load<f64>(at) }
 export function storeDouble(at: i32, value: f64): void { store<f64>(at, value) }
+/** Less than so many bytes are copied faster by a loop than by the instruction. */
+const loopBytesMax: i32 = 256
+/** Both ends are copied as one piece each, which may overlap: there is no rest to go through byte by byte. */
 export function copyBytes(to: i32, from: i32, count: i32): void {
-  if (count > 256) memory.copy(to, from, count)
-  else {
-    let i = 0
-    for (; i + 16 <= count; i += 16) v128.store(to + i, v128.load(from + i))
-    if (i + 8 <= count) { store<i64>(to + i, load<i64>(from + i)); i += 8 }
-    for (; i < count; i++) store<u8>(to + i, load<u8>(from + i))
-  }
+  if (count >= 16) {
+    if (count > loopBytesMax) { memory.copy(to, from, count); return }
+    const last = v128.load(from + count - 16)
+    for (let i = 0; i + 16 < count; i += 16) v128.store(to + i, v128.load(from + i))
+    v128.store(to + count - 16, last)
+  } else if (count >= 8) {
+    const last = load<i64>(from + count - 8)
+    store<i64>(to, load<i64>(from))
+    store<i64>(to + count - 8, last)
+  } else if (count >= 4) {
+    const last = load<i32>(from + count - 4)
+    store<i32>(to, load<i32>(from))
+    store<i32>(to + count - 4, last)
+  } else for (let i = 0; i < count; i++) store<u8>(to + i, load<u8>(from + i))
 }
 export function copyAscii(to: i32, from: i32, count: i32): bool {
-  let bits: v128 = i64x2.splat(0)
-  let i = 0
-  for (; i + 16 <= count; i += 16) { const v = v128.load(from + i); bits = v128.or(bits, v); v128.store(to + i, v) }
-  let rest: i64 = 0
-  if (i + 8 <= count) { const v = load<i64>(from + i); rest |= v; store<i64>(to + i, v); i += 8 }
-  let tail: i32 = 0
-  for (; i < count; i++) { const v = load<u8>(from + i); tail |= v; store<u8>(to + i, v) }
-  return (i8x16.bitmask(bits) | i32((rest & 0x8080808080808080) != 0) | (tail & 0x80)) == 0
+  if (count >= 16) {
+    let bits = v128.load(from + count - 16)
+    v128.store(to + count - 16, bits)
+    for (let i = 0; i + 16 < count; i += 16) {
+      const piece = v128.load(from + i)
+      bits = v128.or(bits, piece)
+      v128.store(to + i, piece)
+    }
+    return i8x16.bitmask(bits) == 0
+  }
+  if (count >= 8) {
+    const first = load<i64>(from)
+    const last = load<i64>(from + count - 8)
+    store<i64>(to, first)
+    store<i64>(to + count - 8, last)
+    return ((first | last) & 0x8080808080808080) == 0
+  }
+  if (count >= 4) {
+    const first = load<i32>(from)
+    const last = load<i32>(from + count - 4)
+    store<i32>(to, first)
+    store<i32>(to + count - 4, last)
+    return ((first | last) & 0x80808080) == 0
+  }
+  let bits: i32 = 0
+  for (let i = 0; i < count; i++) { const v = load<u8>(from + i); bits |= v; store<u8>(to + i, v) }
+  return bits < 0x80
 }
 export function isAscii(at: i32, count: i32): bool {
-  let bits: i64 = 0
   let i = 0
-  for (; i + 8 <= count; i += 8) bits |= load<i64>(at + i)
+  let bits: v128 = i64x2.splat(0)
+  for (; i + 16 <= count; i += 16) bits = v128.or(bits, v128.load(at + i))
   let tail: i32 = 0
   for (; i < count; i++) tail |= load<u8>(at + i)
-  return (bits & 0x8080808080808080) == 0 && tail < 0x80
+  return i8x16.bitmask(bits) == 0 && tail < 0x80
 }
 export function fillBytes(at: i32, count: i32, value: i32): void { memory.fill(at, u8(value), count) }
 export function isEqual(left: i32, right: i32, count: i32): bool {
-  let i = 0
-  for (; i + 8 <= count; i += 8) if (load<i64>(left + i) != load<i64>(right + i)) return false
-  for (; i < count; i++) if (load<u8>(left + i) != load<u8>(right + i)) return false
+  if (count >= 16) {
+    for (let i = 0; i + 16 < count; i += 16)
+      if (v128.any_true(v128.xor(v128.load(left + i), v128.load(right + i)))) return false
+    return !v128.any_true(v128.xor(v128.load(left + count - 16), v128.load(right + count - 16)))
+  }
+  if (count >= 8)
+    return ((load<i64>(left) ^ load<i64>(right)) | (load<i64>(left + count - 8) ^ load<i64>(right + count - 8))) == 0
+  if (count >= 4)
+    return ((load<i32>(left) ^ load<i32>(right)) | (load<i32>(left + count - 4) ^ load<i32>(right + count - 4))) == 0
+  for (let i = 0; i < count; i++) if (load<u8>(left + i) != load<u8>(right + i)) return false
   return true
 }
 export function multiply(left: i32, right: i32): i32 { return left * right }
