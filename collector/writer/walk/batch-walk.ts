@@ -10,7 +10,7 @@ import { type WalkEngine, signalNumbers } from './engine.ts'
 import { readEnvelope, readRequest } from './envelope.ts'
 import { HeapReader } from './heap-reader.ts'
 import type { Host } from './host.ts'
-import { createOrigins, type RecordBytes } from './origins.ts'
+import { type RecordBytes, type ResourceOrigin, createOrigins } from './origins.ts'
 import { type Run, fillShared } from './shared-columns.ts'
 import { walkedTables } from './tables.ts'
 import { type WalkedRecord, createWalkHost } from './walk-host.ts'
@@ -63,7 +63,7 @@ export const createBatchWalk = (createEngine: (host: Host) => WalkEngine): Batch
   const walkRecord = function* (
     signal: Signal,
     record: QueuedRecord,
-    gathered: { resources: Map<bigint, ResourceRow>; runs: RunsByBlock },
+    gathered: { resources: Set<ResourceOrigin>; runs: RunsByBlock },
   ): Generator<void> {
     const payload = Buffer.from(record.payload.buffer, record.payload.byteOffset, record.payload.length)
     // Messages are counted by the walk.
@@ -86,7 +86,7 @@ export const createBatchWalk = (createEngine: (host: Host) => WalkEngine): Batch
       engine.takeMessages(1)
       const ofResource = readEnvelope(reader, range, { depth: 2, withItems: true })
       const resource = origins.resource(record.tenant, bytes, ofResource)
-      gathered.resources.set(resource.row.resource_id, resource.row)
+      gathered.resources.add(resource)
       for (const items of ofResource.items) {
         engine.takeMessages(1)
         const ofScope = readEnvelope(reader, items, { depth: 3, withItems: false })
@@ -105,17 +105,22 @@ export const createBatchWalk = (createEngine: (host: Host) => WalkEngine): Batch
     gather: function* (signal, records) {
       engine.begin()
       place = { address: 0, byteCount: 0 }
-      const gathered = { resources: new Map<bigint, ResourceRow>(), runs: new RunsByBlock(engine) }
+      const gathered = { resources: new Set<ResourceOrigin>(), runs: new RunsByBlock(engine) }
       for (const record of records) {
         yield* walkRecord(signal, record, gathered)
         yield
       }
-      const resources = [...gathered.resources.values()]
+      const resources = rowsOf(gathered.resources)
       const blocks = yield* copyBlocks(engine, gathered.runs)
       return { resources: () => resources, blocks: () => blocks }
     },
   }
 }
+
+/** Bytes in another order may make the same resource. */
+const rowsOf = (origins: ReadonlySet<ResourceOrigin>): ResourceRow[] => [
+  ...new Map([...origins].map(({ row }) => [row.resource_id, row])).values(),
+]
 
 /** Which rows of each block come from where. */
 class RunsByBlock {

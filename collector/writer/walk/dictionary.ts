@@ -136,11 +136,18 @@ function place(dictionary: i32, key: i32, hash: i32): void {
   storeWord(slots + (slot << 2), key + 1)
 }
 
+/** Two halves that do not wait for each other. */
 export function hashOf(at: i32, length: i32): i32 {
   let hash = length
+  let other: i32 = 0
   let index: i32 = 0
-  for (; index + 4 <= length; index += 4) hash = multiply(hash ^ loadWireWord(at + index), 0x5bd1e995)
+  for (; index + 8 <= length; index += 8) {
+    hash = multiply(hash ^ loadWireWord(at + index), 0x5bd1e995)
+    other = multiply(other ^ loadWireWord(at + index + 4), 0x1b873593)
+    hash = hash ^ (hash >>> 15)
+    other = other ^ (other >>> 15)
+  }
   for (; index < length; index++) hash = multiply(hash ^ loadByte(at + index), 0x01000193)
-  hash = multiply(hash ^ (hash >>> 15), 0x2c1b3c6d)
+  hash = multiply(hash ^ other ^ (hash >>> 15), 0x2c1b3c6d)
   return hash ^ (hash >>> 13)
 }

@@ -52,6 +52,8 @@ export const createOrigins = () => {
   }
 }
 
+const none: readonly never[] = []
+
 interface KnownOrigin<Origin> {
   tenant: string
   subjects: Buffer[]
@@ -73,11 +75,10 @@ class KnownOrigins<Origin> {
   find(tenant: string, record: RecordBytes, envelope: Envelope, read: () => Origin): Origin {
     let hash = record.hashOf(envelope.schemaUrl)
     for (const subject of envelope.subjects) hash = (Math.imul(hash, 31) + record.hashOf(subject)) | 0
-    const alike = this.#byHash.get(hash)
-    const found = alike?.find((known) => isOf(known, tenant, record.payload, envelope))
-    if (found !== undefined) {
-      record.takeCounted(found.messageCount)
-      return found.origin
+    for (const known of this.#byHash.get(hash) ?? none) {
+      if (!isOf(known, tenant, record.payload, envelope)) continue
+      record.takeCounted(known.messageCount)
+      return known.origin
     }
     let messageCount = 0
     for (const subject of envelope.subjects) messageCount += record.takeMessages(subject, this.#kind)
@@ -104,16 +105,17 @@ const isOf = (
   tenant: string,
   payload: Buffer,
   { subjects, schemaUrl }: Envelope,
-): boolean =>
-  known.tenant === tenant &&
-  known.subjects.length === subjects.length &&
-  known.subjects.every((bytes, index) => isAt(payload, subjects[index], bytes)) &&
-  isAt(payload, schemaUrl, known.schemaUrl)
+): boolean => {
+  if (known.tenant !== tenant || known.subjects.length !== subjects.length) return false
+  for (const [index, subject] of subjects.entries())
+    if (!isAt(payload, subject, known.subjects[index])) return false
+  return isAt(payload, schemaUrl, known.schemaUrl)
+}
 
-const isAt = (payload: Buffer, range: Range | undefined, bytes: Buffer): boolean =>
-  range !== undefined &&
+const isAt = (payload: Buffer, range: Range, bytes: Buffer | undefined): boolean =>
+  bytes !== undefined &&
   range.end - range.start === bytes.length &&
-  (bytes.length === 0 || payload.compare(bytes, 0, bytes.length, range.start, range.end) === 0)
+  (bytes.length === 0 || bytes.compare(payload, range.start, range.end) === 0)
 
 /** The record's own bytes are let go. */
 const copyOf = (payload: Buffer, { subjects, schemaUrl }: Envelope) => ({

@@ -43,6 +43,13 @@ export function readVarint(): void {
 
 /** Over-long forms up to ten bytes are legal, and bits beyond the 64th are dropped. */
 function readLongVarint(): void {
+  const second = loadByte(position + 1)
+  if (second < 0x80) {
+    low = (loadByte(position) & 0x7f) | (second << 7)
+    high = 0
+    position += 2
+    return
+  }
   let lowBits: i32 = 0
   let highBits: i32 = 0
   for (let index: i32 = 0; index < 10; index++) {
@@ -84,6 +91,16 @@ export function readLength(end: i32): i32 {
 
 /** Moves past a length-delimited value: where its bytes begin; `low` says how many they are. */
 export function takeBytes(end: i32): i32 {
+  const first = loadByte(position)
+  if (first >= 0x80) return takeManyBytes(end)
+  const start = position + 1
+  if (first > end - start) fail(faults.lengthBeyondEnd, position)
+  low = first
+  position = start + first
+  return start
+}
+
+function takeManyBytes(end: i32): i32 {
   const length = readLength(end)
   const start = position
   position = start + length
