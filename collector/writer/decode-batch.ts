@@ -3,6 +3,8 @@ import type { Signal } from '#telemetry/otlp/messages.ts'
 import type { QueuedRecord } from '../queue/queue.ts'
 import { type Batch, createBatchWalk } from './walk/batch-walk.ts'
 import { fastestEngine } from './walk/engine.ts'
+import { joinBatches } from './walk/join-batches.ts'
+import { HeapFull } from './walk/walk-host.ts'
 
 /** One for the process: it has one heap, and remembers resources from one batch to the next. */
 const walk = createBatchWalk(fastestEngine())
@@ -29,21 +31,33 @@ export const decodeBatch = (
 ): Promise<Batch> =>
   oneAfterTheOther(async () => {
     try {
-      return await gather(signal, records)
+      return await gatherAll(signal, records)
     } catch {
       // One of them is bad. Each is tried by itself, and the good ones are gathered again without it.
       const good: QueuedRecord[] = []
       for (const record of records) {
         try {
-          await gather(signal, [record])
+          await gatherAll(signal, [record])
           good.push(record)
         } catch (error) {
           onPoison(record, error)
         }
       }
-      return gather(signal, good)
+      return gatherAll(signal, good)
     }
   })
+
+/** Records that need more memory together than there may be are walked by halves. */
+const gatherAll = async (signal: Signal, records: readonly QueuedRecord[]): Promise<Batch> => {
+  try {
+    return await gather(signal, records)
+  } catch (error) {
+    if (!(error instanceof HeapFull) || records.length < 2) throw error
+  }
+  const half = records.length >> 1
+  const first = await gatherAll(signal, records.slice(0, half))
+  return joinBatches(first, await gatherAll(signal, records.slice(half)))
+}
 
 const gather = async (signal: Signal, records: readonly QueuedRecord[]): Promise<Batch> => {
   const gathering = walk.gather(signal, records)

@@ -15,6 +15,8 @@ import { varyWire } from '../../../test/harness/wire-variants.ts'
 import type { QueuedRecord } from '../../queue/queue.ts'
 import { type Batch, type BatchWalk, createBatchWalk } from './batch-walk.ts'
 import { typescriptEngine, webAssemblyEngine } from './engine.ts'
+import { joinBatches } from './join-batches.ts'
+import { HeapFull } from './walk-host.ts'
 import { compileWalk } from './wasm/compile-walk.ts'
 
 /** The long form is `WALK_RUNS=20000 WALK_MUTATIONS=1000000`. */
@@ -23,9 +25,13 @@ const mutations = Number(process.env['WALK_MUTATIONS'] ?? 3000)
 const seed = Number(process.env['WALK_SEED'] ?? Date.now() % 1_000_000)
 
 /** The same walk twice: its rows must not depend on what it runs on. */
+const engines = {
+  TypeScript: typescriptEngine,
+  WebAssembly: webAssemblyEngine(await compileWalk()),
+}
 const walks = {
-  TypeScript: createBatchWalk(typescriptEngine),
-  WebAssembly: createBatchWalk(webAssemblyEngine(await compileWalk())),
+  TypeScript: createBatchWalk(engines.TypeScript),
+  WebAssembly: createBatchWalk(engines.WebAssembly),
 }
 
 const recordsOf = (payloads: readonly Uint8Array[]): QueuedRecord[] =>
@@ -146,4 +152,87 @@ describe.each(signals)('the walk over %s', (signal) => {
     }
     expect(madeRows).toBeGreaterThan(mutations / 20)
   }, 3_600_000)
+
+  it('makes the same rows of the halves of a range, joined', () => {
+    fc.assert(
+      fc.property(requestsOf(signal), requestsOf(signal), (first, second) => {
+        const records = recordsOf([...first, ...second]).filter(
+          (record) => !(attempt(plainBatch, signal, [record]) instanceof Error),
+        )
+        const half = records.length >> 1
+        const joined = joinBatches(
+          walked(walks.WebAssembly, signal, records.slice(0, half)),
+          walked(walks.WebAssembly, signal, records.slice(half)),
+        )
+        expect(rowsOf(joined)).toEqual(rowsOf(plainBatch(signal, records)))
+      }),
+      { numRuns: runs },
+    )
+  })
+})
+
+const logWith = (...doubles: readonly number[]): Buffer =>
+  Buffer.from(
+    encodeExportRequest('logs', {
+      resourceLogs: [
+        {
+          schemaUrl: '',
+          scopeLogs: [
+            {
+              schemaUrl: '',
+              logRecords: doubles.map((doubleValue) => ({
+                ...emptyLog,
+                attributes: [{ key: 'd', value: { doubleValue } }],
+                body: { arrayValue: { values: [{ doubleValue }] } },
+              })),
+            },
+          ],
+        },
+      ],
+    }),
+  )
+
+const emptyLog = {
+  timeUnixNano: 1n,
+  observedTimeUnixNano: 0n,
+  severityNumber: 0,
+  severityText: '',
+  attributes: [],
+  droppedAttributesCount: 0,
+  flags: 0,
+  traceId: new Uint8Array(),
+  spanId: new Uint8Array(),
+  eventName: '',
+}
+
+describe('doubles', () => {
+  it('have the text that JavaScript gives them', () => {
+    const edges = [0, -0, 1e-6, 9.999999999999999e-7, 1e15, 999999999999999.9, 0.1 + 0.2, 5e-324, 1e21, 1e22]
+    const decimal = fc
+      .tuple(fc.maxSafeNat(), fc.integer({ min: -8, max: 24 }), fc.boolean())
+      .map(([digits, exponent, isNegative]) => Number(`${isNegative ? '-' : ''}${digits}e${-exponent}`))
+    const short = fc
+      .tuple(fc.nat(99_999), fc.integer({ min: 0, max: 9 }))
+      .map(([digits, decimals]) => Number(`${digits}e-${decimals}`))
+    const any = fc.oneof(decimal, short, fc.double(), fc.constantFrom(...edges, Number.NaN, Infinity))
+    fc.assert(
+      fc.property(fc.array(any, { minLength: 50, maxLength: 100 }), (doubles) => {
+        expect(expectSameRows('logs', recordsOf([logWith(...doubles)]))).toBe(true)
+      }),
+      { numRuns: runs },
+    )
+  })
+})
+
+describe.each(Object.entries(engines))('the heap in %s', (_name, engine) => {
+  const record = recordsOf([logWith(...Array.from({ length: 20_000 }, (_, index) => index / 7))])
+
+  it('is bounded', () => {
+    const walk = createBatchWalk(engine, 1 << 20)
+    expect(() => walked(walk, 'logs', record)).toThrow(HeapFull)
+    expect(() => walked(walk, 'logs', record)).toThrow('the rows take more than 1048576 bytes')
+    // What fits is walked as before.
+    const small = recordsOf([logWith(1.5)])
+    expect(rowsOf(walked(walk, 'logs', small))).toEqual(rowsOf(plainBatch('logs', small)))
+  })
 })

@@ -27,25 +27,32 @@ export interface BatchWalk {
    * Walks the records and returns their rows. Yields after every few hundred, so that the caller may let others go on; no
    * other walk may begin until this one has ended.
    *
-   * @throws OtlpDecodeError and InvalidInput for a record that makes no rows; then there are no rows of any of them
+   * @throws OtlpDecodeError and InvalidInput for a record that makes no rows, HeapFull for too many rows at once; then there are no rows of any of them
    */
   gather(signal: Signal, records: readonly QueuedRecord[]): Generator<void, Batch>
 }
 
 const nanosPerMilli = 1_000_000n
+/** Rows of 32 MB of records take about a quarter of this; only records that are made to grow take more. */
+const heapBytesMaxDefault = 1 << 29
+/** A heap that has grown beyond it is given back after the batch. */
+const keptHeapBytesMax = 1 << 27
 /** Items that are walked between two yields. */
 const itemsPerTurn = 512
 /** So much is left behind a record, because reading may run past its end before that is noticed. */
 const zeroBytesBehind = 32
 
-export const createBatchWalk = (createEngine: (host: Host) => WalkEngine): BatchWalk => {
+export const createBatchWalk = (
+  createEngine: (host: Host) => WalkEngine,
+  heapBytesMax = heapBytesMaxDefault,
+): BatchWalk => {
   let current: WalkedRecord = { subject: '', address: 0, byteCount: 0 }
-  const engine: WalkEngine = createEngine(
-    createWalkHost(
-      () => engine,
-      () => current,
-    ),
+  const host = createWalkHost(
+    () => engine,
+    () => current,
+    heapBytesMax,
   )
+  let engine: WalkEngine = createEngine(host)
   const origins = createOrigins()
 
   /** Where records are copied to, one after the other. */
@@ -103,16 +110,21 @@ export const createBatchWalk = (createEngine: (host: Host) => WalkEngine): Batch
 
   return {
     gather: function* (signal, records) {
+      engine.limitHeap(heapBytesMax)
       engine.begin()
       place = { address: 0, byteCount: 0 }
       const gathered = { resources: new Set<ResourceOrigin>(), runs: new RunsByBlock(engine) }
-      for (const record of records) {
-        yield* walkRecord(signal, record, gathered)
-        yield
+      try {
+        for (const record of records) {
+          yield* walkRecord(signal, record, gathered)
+          yield
+        }
+        const resources = rowsOf(gathered.resources)
+        const blocks = yield* copyBlocks(engine, gathered.runs)
+        return { resources: () => resources, blocks: () => blocks }
+      } finally {
+        if (engine.heapBytes().length > keptHeapBytesMax) engine = createEngine(host)
       }
-      const resources = rowsOf(gathered.resources)
-      const blocks = yield* copyBlocks(engine, gathered.runs)
-      return { resources: () => resources, blocks: () => blocks }
     },
   }
 }

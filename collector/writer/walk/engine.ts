@@ -1,6 +1,6 @@
 import type { Signal } from '#telemetry/otlp/messages.ts'
 import { type Host, serveWalk } from './host.ts'
-import { heapBytes } from './memory.ts'
+import { dropHeap, heapBytes } from './memory.ts'
 import {
   allocate,
   appendItems,
@@ -9,6 +9,7 @@ import {
   countSubject,
   firstBlock,
   hashOf,
+  limitHeap,
   logs,
   metrics,
   setQueuedTime,
@@ -31,6 +32,8 @@ export interface WalkEngine {
   /** Messages of a Resource or an InstrumentationScope, which count towards those that a record may have. */
   countSubject(start: number, end: number, isResource: boolean): number
   takeMessages(count: number): void
+  /** What needs more than so many bytes of heap makes no rows (`HeapFull`). */
+  limitHeap(byteCount: number): void
 }
 
 /** As the walk numbers them. */
@@ -43,6 +46,7 @@ export const signalNumbers: Readonly<Record<Signal, number>> = {
 /** The walk as TypeScript in this process. */
 export const typescriptEngine = (host: Host): WalkEngine => {
   serveWalk(host)
+  dropHeap()
   return {
     heapBytes,
     allocate,
@@ -54,6 +58,7 @@ export const typescriptEngine = (host: Host): WalkEngine => {
     hashOf,
     countSubject,
     takeMessages,
+    limitHeap,
   }
 }
 

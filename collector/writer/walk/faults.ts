@@ -13,3 +13,4 @@ export const deepMessage: i32 = 11
 export const tooManyMessages: i32 = 12
 export const wrongIdLength: i32 = 13
 export const timeOutOfRange: i32 = 14
+export const heapFull: i32 = 15

@@ -5,9 +5,10 @@
  *
  * Nothing is freed by itself: memory is taken in turn, and `freeAll` starts again from the beginning.
  */
+import { heapFull } from './faults.ts'
+import { fail } from './host.ts'
+
 const heapBytesMin = 1 << 24
-/** Addresses are signed 32-bit integers. */
-const heapBytesMax = 0x7fff_0000
 /** No address of anything: 0 says that there is none. */
 const firstAddress = 16
 /** Loops that copy or compare need not look where the heap ends. */
@@ -17,13 +18,25 @@ let bytes = new Uint8Array(heapBytesMin)
 let words = new Int32Array(bytes.buffer)
 let view = new DataView(bytes.buffer)
 let top = firstAddress
+let limit = heapBytesMin
 
 /** The whole heap; another array after any act of the walk. */
 export const heapBytes = (): Uint8Array => bytes
 
-/** @throws RangeError beyond `heapBytesMax` */
+/** Gives back what a large batch took. */
+export const dropHeap = (): void => {
+  if (bytes.length > heapBytesMin) replace(new Uint8Array(heapBytesMin))
+  top = firstAddress
+}
+
+/** What needs more than so many bytes makes no rows. Addresses are signed, so it is less than 2 GiB. */
+export function limitHeap(byteCount: i32): void {
+  limit = byteCount
+}
+
 export function allocate(byteCount: i32): i32 {
   const address = top
+  if (byteCount < 0 || byteCount > limit - slackBytes - top) fail(heapFull, 0)
   top += (byteCount + 7) & -8
   if (top + slackBytes > bytes.length) grow(top + slackBytes)
   return address
@@ -34,13 +47,15 @@ export function freeAll(): void {
 }
 
 function grow(byteCount: i32): void {
-  if (byteCount > heapBytesMax)
-    throw new RangeError(`the rows of one range take more than ${heapBytesMax} bytes`)
-  const grown = new Uint8Array(Math.min(heapBytesMax, Math.max(byteCount, bytes.length * 2)))
+  const grown = new Uint8Array(Math.max(byteCount, bytes.length * 2))
   grown.set(bytes)
-  bytes = grown
-  words = new Int32Array(grown.buffer)
-  view = new DataView(grown.buffer)
+  replace(grown)
+}
+
+const replace = (heap: Uint8Array<ArrayBuffer>): void => {
+  bytes = heap
+  words = new Int32Array(heap.buffer)
+  view = new DataView(heap.buffer)
 }
 
 export function loadByte(at: i32): i32 {

@@ -29,6 +29,7 @@ let metadata: i32 = 0
 /** The messages that hold the points, and the points that they hold. */
 let data: i32 = 0
 let points: i32 = 0
+let nextPoint: i32 = 0
 /** Of the points; 0 where a metric has none, as spans are no points. */
 let table: i32 = 0
 let hasOtherKind: boolean = false
@@ -50,9 +51,28 @@ export function beginMetrics(): void {
   metadata = newScratch()
   data = newScratch()
   points = newScratch()
+  nextPoint = 0
 }
 
-export function appendMetric(start: i32, end: i32): void {
+/** Appends up to `countMax` points, or those that are left of the metric; how many. */
+export function appendMetric(start: i32, end: i32, countMax: i32): i32 {
+  if (!hasMorePoints()) notePoints(start, end)
+  const first = nextPoint
+  const left = rangeCount(points) - first
+  const last: i32 = left < countMax ? first + left : first + countMax
+  for (; nextPoint < last; nextPoint++) {
+    const pointBlock = appendPoint(table, rangeStart(points, nextPoint), rangeEnd(points, nextPoint))
+    appendShared(pointBlock)
+  }
+  return last - first
+}
+
+/** Whether the metric that was begun last has points that are not appended. */
+export function hasMorePoints(): boolean {
+  return nextPoint < rangeCount(points)
+}
+
+function notePoints(start: i32, end: i32): void {
   noteMetric(start, end)
   if (hasOtherKind) {
     const rewritten = rewriteMetric(start, end - start)
@@ -61,11 +81,6 @@ export function appendMetric(start: i32, end: i32): void {
   const messageCount = rangeCount(data)
   for (let index: i32 = 0; index < messageCount; index++)
     noteData(rangeStart(data, index), rangeEnd(data, index))
-  const pointCount = rangeCount(points)
-  for (let index: i32 = 0; index < pointCount; index++) {
-    const pointBlock = appendPoint(table, rangeStart(points, index), rangeEnd(points, index))
-    appendShared(pointBlock)
-  }
 }
 
 function noteMetric(start: i32, end: i32): void {
@@ -119,6 +134,7 @@ function clearNotes(): void {
   clear(metadata)
   clear(data)
   clear(points)
+  nextPoint = 0
   table = 0
   namedBlock = 0
   hasOtherKind = false

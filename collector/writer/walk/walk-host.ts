@@ -44,8 +44,19 @@ const valueFaults: Readonly<Record<number, string>> = {
   [faults.timeOutOfRange]: 'a time or duration beyond 2^63 nanoseconds',
 }
 
+/** The rows of all records together, or of the only one, need more memory than there may be. */
+export class HeapFull extends InvalidInput {
+  constructor(subject: string, heapBytesMax: number) {
+    super(`cannot store ${subject}: the rows take more than ${heapBytesMax} bytes`)
+  }
+}
+
 /** The plain part of the walk: values that are rare, and errors. */
-export const createWalkHost = (engine: () => WalkEngine, record: () => WalkedRecord): Host => {
+export const createWalkHost = (
+  engine: () => WalkEngine,
+  record: () => WalkedRecord,
+  heapBytesMax: number,
+): Host => {
   const bytesAt = (at: number, length: number): Buffer => {
     const { buffer, byteOffset } = engine().heapBytes()
     return Buffer.from(buffer, byteOffset + at, length)
@@ -59,6 +70,7 @@ export const createWalkHost = (engine: () => WalkEngine, record: () => WalkedRec
     fail: (fault, at) => {
       const { subject, address, byteCount } = record()
       const place = `${subject} of ${byteCount} bytes, at byte ${at - address}`
+      if (fault === faults.heapFull) throw new HeapFull(subject, heapBytesMax)
       const wireFault = wireFaults[fault]
       if (wireFault !== undefined) throw new OtlpDecodeError(`cannot decode ${place}: ${wireFault}`)
       throw new InvalidInput(`cannot store ${place}: ${valueFaults[fault] ?? fault}`)

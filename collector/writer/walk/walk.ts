@@ -9,8 +9,8 @@ import { beginAttributeMaps } from './attributes.ts'
 import { beginBlocks, firstBlock } from './blocks.ts'
 import { hashOf } from './dictionary.ts'
 import { appendLog, beginLogs, setQueuedTime } from './logs.ts'
-import { allocate, freeAll } from './memory.ts'
-import { appendMetric, beginMetrics } from './metrics.ts'
+import { allocate, freeAll, limitHeap } from './memory.ts'
+import { appendMetric, beginMetrics, hasMorePoints } from './metrics.ts'
 import { beginPoints } from './points.ts'
 import { appendSpan, beginSpans } from './spans.ts'
 import { beginValues, checkEntry } from './value.ts'
@@ -27,7 +27,7 @@ import {
   takeMessages,
 } from './wire.ts'
 
-export { allocate, beginRecord, firstBlock, hashOf, setQueuedTime, takeMessages }
+export { allocate, beginRecord, firstBlock, hashOf, limitHeap, setQueuedTime, takeMessages }
 
 /** Forgets all rows. */
 export function begin(): void {
@@ -52,29 +52,27 @@ const scopeDepth: i32 = 3
 
 /**
  * Appends up to `countMax` spans of a ScopeSpans, or what is left of one; where to go on. So with logs and metrics, whose
- * envelopes are alike.
+ * envelopes are alike. A metric with more points than that is gone on with, as long as nothing else is walked before.
  */
 export function appendItems(signal: i32, start: i32, end: i32, countMax: i32): i32 {
   let left = countMax
   moveTo(start)
   while (left > 0 && position < end) {
+    const tagAt = position
     const tag = readTag()
     if (tag === itemTag) {
       const itemStart = takeBytes(end)
       const itemEnd = position
-      appendItem(signal, itemStart, itemEnd)
+      if (signal === traces) appendSpan(itemStart, itemEnd)
+      else if (signal === logs) appendLog(itemStart, itemEnd)
+      else left -= appendMetric(itemStart, itemEnd, left)
+      if (hasMorePoints()) return tagAt
       moveTo(itemEnd)
       left -= 1
     } else skipField(tag, end, scopeDepth)
   }
   leaveMessage(end)
   return position
-}
-
-function appendItem(signal: i32, start: i32, end: i32): void {
-  if (signal === traces) appendSpan(start, end)
-  else if (signal === logs) appendLog(start, end)
-  else appendMetric(start, end)
 }
 
 const resourceAttributesTag: i32 = 10

@@ -1,16 +1,26 @@
 /**
  * memory.ts for the WebAssembly build, in AssemblyScript: the same functions over WebAssembly's own memory, which grows as
- * needed up to 4 GiB; addresses are signed, so a walk ends at 2 GiB.
+ * needed up to the limit and never shrinks: after a large batch the module is instantiated anew (batch-walk.ts).
  */
+import { heapFull } from './faults'
+import { fail } from './host'
 const firstAddress: i32 = 16
 const slackBytes: i32 = 64
+const pageBytesLog2: i32 = 16
 let top: i32 = firstAddress
+let limit: i32 = 1 << 24
+export function limitHeap(byteCount: i32): void { limit = byteCount }
 export function allocate(byteCount: i32): i32 {
   const address = top
+  if (byteCount < 0 || byteCount > limit - slackBytes - top) fail(heapFull, 0)
   top += (byteCount + 7) & -8
-  const missing = top + slackBytes - (memory.size() << 16)
-  if (missing > 0) memory.grow(max((missing + 0xffff) >> 16, memory.size()))
+  const missing = top + slackBytes - (memory.size() << pageBytesLog2)
+  if (missing > 0) grow((missing + 0xffff) >> pageBytesLog2)
   return address
+}
+/** Twice as large if that can be had, else what is needed. */
+function grow(pages: i32): void {
+  if (memory.grow(max(pages, memory.size())) < 0 && memory.grow(pages) < 0) fail(heapFull, 0)
 }
 export function freeAll(): void { top = firstAddress }
 export function loadByte(at: i32): i32 { return load<u8>(at) }
