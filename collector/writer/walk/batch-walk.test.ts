@@ -16,6 +16,7 @@ import type { QueuedRecord } from '../../queue/queue.ts'
 import { type Batch, type BatchWalk, createBatchWalk } from './batch-walk.ts'
 import { typescriptEngine, webAssemblyEngine } from './engine.ts'
 import { joinBatches } from './join-batches.ts'
+import { lengthDelimited } from './length-delimited.ts'
 import { HeapFull } from './walk-host.ts'
 import { compileWalk } from './wasm/compile-walk.ts'
 
@@ -234,5 +235,55 @@ describe.each(Object.entries(engines))('the heap in %s', (_name, engine) => {
     // What fits is walked as before.
     const small = recordsOf([logWith(1.5)])
     expect(rowsOf(walked(walk, 'logs', small))).toEqual(rowsOf(plainBatch('logs', small)))
+  })
+  it('is given back after a large batch', () => {
+    let engineCount = 0
+    const walk = createBatchWalk((host) => {
+      engineCount += 1
+      return engine(host)
+    })
+    expect(rowCountOf(walked(walk, 'logs', recordsOf([unknownFieldOf(80 << 20)])))).toBe(0)
+    expect(engineCount).toBe(2)
+    expect(rowsOf(walked(walk, 'logs', record))).toEqual(rowsOf(plainBatch('logs', record)))
+    expect(engineCount).toBe(2)
+  })
+})
+
+const rowCountOf = (batch: Batch): number => batch.blocks().reduce((sum, { rowCount }) => sum + rowCount, 0)
+
+const unknownFieldOf = (byteCount: number): Buffer =>
+  Buffer.from(lengthDelimited(15, Buffer.alloc(byteCount)))
+
+describe.each(Object.entries(walks))('the walk in %s', (_name, walk) => {
+  it('yields within a metric of many points', () => {
+    const dataPoints = Array.from({ length: 5000 }, (_, index) => ({
+      attributes: [],
+      startTimeUnixNano: 0n,
+      timeUnixNano: BigInt(index + 1),
+      asDouble: index / 3,
+      exemplars: [],
+      flags: 0,
+    }))
+    const metric = { name: 'm', description: '', unit: '', metadata: [], gauge: { dataPoints } }
+    const request = {
+      resourceMetrics: [{ schemaUrl: '', scopeMetrics: [{ schemaUrl: '', metrics: [metric] }] }],
+    }
+    const records = recordsOf([Buffer.from(encodeExportRequest('metrics', request))])
+    const gathering = walk.gather('metrics', records)
+    let turnCount = 0
+    let turn = gathering.next()
+    for (; turn.done !== true; turn = gathering.next()) turnCount += 1
+    expect(turnCount).toBeGreaterThan(8)
+    expect(rowsOf(turn.value)).toEqual(rowsOf(plainBatch('metrics', records)))
+  })
+
+  it('counts the messages in resources towards the limit of a record', () => {
+    const emptyAttribute = lengthDelimited(1, Buffer.alloc(0))
+    const resource = lengthDelimited(1, Buffer.concat(Array.from({ length: 7000 }, () => emptyAttribute)))
+    const ofResource = lengthDelimited(1, resource)
+    const requestOf = (count: number): QueuedRecord[] =>
+      recordsOf([Buffer.concat(Array.from({ length: count }, () => ofResource))])
+    expect(walked(walk, 'traces', requestOf(850)).resources()).toHaveLength(1)
+    expect(() => walked(walk, 'traces', requestOf(860))).toThrow('more than 6000000 messages')
   })
 })
