@@ -208,7 +208,7 @@ const emptyLog = {
 
 describe('doubles', () => {
   it('have the text that JavaScript gives them', () => {
-    const edges = [0, -0, 1e-6, 9.999999999999999e-7, 1e15, 999999999999999.9, 0.1 + 0.2, 5e-324, 1e21, 1e22]
+    const edges = [0, -0, 1e-6, 9.9e-7, 1e15, 999999999999999.9, 0.1 + 0.2, 5e-324, 1e21, 1e22]
     const decimal = fc
       .tuple(fc.maxSafeNat(), fc.integer({ min: -8, max: 24 }), fc.boolean())
       .map(([digits, exponent, isNegative]) => Number(`${isNegative ? '-' : ''}${digits}e${-exponent}`))

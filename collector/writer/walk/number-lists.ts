@@ -41,7 +41,7 @@ export function appendNumbers(list: i32, ranges: i32): void {
 }
 
 /** Eight bytes, of which there is one more in the list. */
-export function appendPair(list: i32, pairLow: i32, pairHigh: i32): void {
+function appendPair(list: i32, pairLow: i32, pairHigh: i32): void {
   const stream = loadWord(list)
   const at = reserve(stream, 8)
   storeWord(at, pairLow)
@@ -76,12 +76,29 @@ export function appendBuckets(list: i32, ranges: i32, depth: i32): i32 {
   return offset
 }
 
+/** Room is made for so many bytes of a packed list at a time, each of which may be a number. */
+const pieceBytes: i32 = 512
+
 function appendVarints(list: i32, messageEnd: i32): void {
+  const stream = loadWord(list)
   const start = takeBytes(messageEnd)
   const end = position
+  let count: i32 = 0
   moveTo(start)
-  while (position < end) appendVarint(list)
+  while (position < end) {
+    const pieceEnd: i32 = end - position < pieceBytes ? end : position + pieceBytes
+    let at = reserve(stream, (pieceEnd - position) << 3)
+    while (position < pieceEnd) {
+      readVarint()
+      storeWord(at, low)
+      storeWord(at + 4, high)
+      at += 8
+      count += 1
+    }
+    advance(stream, at)
+  }
   if (position > end) fail(valueBeyondPack, end)
+  storeWord(list + 4, loadWord(list + 4) + count)
 }
 
 function appendVarint(list: i32): void {

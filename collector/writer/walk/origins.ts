@@ -60,6 +60,8 @@ interface KnownOrigin<Origin> {
   schemaUrl: Buffer
   origin: Origin
   messageCount: number
+  /** What came after it last time. */
+  following: KnownOrigin<Origin> | undefined
 }
 
 /** Origins by the bytes that they were read from. */
@@ -67,37 +69,52 @@ class KnownOrigins<Origin> {
   readonly #kind: 'resource' | 'scope'
   readonly #byHash = new Map<number, KnownOrigin<Origin>[]>()
   #count = 0
+  /** Telemetry repeats itself: what followed the last one is tried first. */
+  #last: KnownOrigin<Origin> | undefined
 
   constructor(kind: 'resource' | 'scope') {
     this.#kind = kind
   }
 
   find(tenant: string, record: RecordBytes, envelope: Envelope, read: () => Origin): Origin {
-    let hash = record.hashOf(envelope.schemaUrl)
-    for (const subject of envelope.subjects) hash = (Math.imul(hash, 31) + record.hashOf(subject)) | 0
-    for (const known of this.#byHash.get(hash) ?? none) {
-      if (!isOf(known, tenant, record.payload, envelope)) continue
-      record.takeCounted(known.messageCount)
-      return known.origin
-    }
+    const guess = this.#last?.following
+    if (guess !== undefined && isOf(guess, tenant, record.payload, envelope)) return this.#take(record, guess)
+    const hash = hashOf(record, envelope)
+    for (const known of this.#byHash.get(hash) ?? none)
+      if (isOf(known, tenant, record.payload, envelope)) return this.#take(record, known)
     let messageCount = 0
     for (const subject of envelope.subjects) messageCount += record.takeMessages(subject, this.#kind)
     const origin = read()
-    const known = { tenant, ...copyOf(record.payload, envelope), origin, messageCount }
+    const following = undefined
+    const known = { tenant, ...copyOf(record.payload, envelope), origin, messageCount, following }
     if (byteCountOf(known) <= knownBytesMax) this.#remember(hash, known)
     return origin
+  }
+
+  #take(record: RecordBytes, known: KnownOrigin<Origin>): Origin {
+    record.takeCounted(known.messageCount)
+    if (this.#last !== undefined) this.#last.following = known
+    this.#last = known
+    return known.origin
   }
 
   #remember(hash: number, known: KnownOrigin<Origin>): void {
     if (this.#count >= knownMax) {
       this.#byHash.clear()
       this.#count = 0
+      this.#last = undefined
     }
     this.#count += 1
     const alike = this.#byHash.get(hash)
     if (alike === undefined) this.#byHash.set(hash, [known])
     else if (alike.length < alikeMax) alike.push(known)
   }
+}
+
+const hashOf = (record: RecordBytes, { subjects, schemaUrl }: Envelope): number => {
+  let hash = schemaUrl.start === schemaUrl.end ? 0 : record.hashOf(schemaUrl)
+  for (const subject of subjects) hash = (Math.imul(hash, 31) + record.hashOf(subject)) | 0
+  return hash
 }
 
 const isOf = (
@@ -107,15 +124,21 @@ const isOf = (
   { subjects, schemaUrl }: Envelope,
 ): boolean => {
   if (known.tenant !== tenant || known.subjects.length !== subjects.length) return false
-  for (const [index, subject] of subjects.entries())
-    if (!isAt(payload, subject, known.subjects[index])) return false
+  for (let index = 0; index < subjects.length; index++)
+    if (!isAt(payload, subjects[index], known.subjects[index])) return false
   return isAt(payload, schemaUrl, known.schemaUrl)
 }
 
-const isAt = (payload: Buffer, range: Range, bytes: Buffer | undefined): boolean =>
-  bytes !== undefined &&
-  range.end - range.start === bytes.length &&
-  (bytes.length === 0 || bytes.compare(payload, range.start, range.end) === 0)
+/** Fewer bytes are compared faster one by one. */
+const comparedBytesMin = 64
+
+const isAt = (payload: Buffer, range: Range | undefined, bytes: Buffer | undefined): boolean => {
+  if (range === undefined || bytes === undefined || range.end - range.start !== bytes.length) return false
+  if (bytes.length >= comparedBytesMin) return bytes.compare(payload, range.start, range.end) === 0
+  for (let index = 0; index < bytes.length; index++)
+    if (bytes[index] !== payload[range.start + index]) return false
+  return true
+}
 
 /** The record's own bytes are let go. */
 const copyOf = (payload: Buffer, { subjects, schemaUrl }: Envelope) => ({
