@@ -2,7 +2,7 @@ import type { BlockColumn, Column } from '#storage/native-block.ts'
 import { physicalTables } from '#storage/physical-tables.ts'
 import type { RangeBlock } from '#storage/range-store.ts'
 import type { Signal } from '#telemetry/otlp/messages.ts'
-import { createWireReader } from '#telemetry/otlp/wire-reader.ts'
+import type { WireReader } from '#telemetry/otlp/wire-reader.ts'
 import type { QueuedRecord } from '../../queue/queue.ts'
 import type { ResourceRow } from '../resource-row.ts'
 import { dayField, rowsField, tableField } from './blocks.ts'
@@ -72,9 +72,8 @@ export const createBatchWalk = (
     record: QueuedRecord,
     gathered: { resources: Set<ResourceOrigin>; runs: RunsByBlock },
   ): Generator<void> {
-    const payload = Buffer.from(record.payload.buffer, record.payload.byteOffset, record.payload.length)
-    // Messages are counted by the walk.
-    const reader = createWireReader(payload, { subject: signal, messagesMax: 0 })
+    const payload = bufferOf(record.payload)
+    const reader = readerOf(payload, signal)
     const address = placeRecord(payload)
     current = { subject: signal, address, byteCount: payload.length }
     engine.beginRecord()
@@ -128,6 +127,24 @@ export const createBatchWalk = (
     },
   }
 }
+
+/** Records are many and small, and each view of one costs as much as walking a point. */
+const bufferOf = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+
+const noView = new DataView(new ArrayBuffer(0))
+
+/** For envelopes, which have no numbers that would be read through the view. Messages are counted by the walk. */
+const readerOf = (payload: Buffer, subject: string): WireReader => ({
+  bytes: payload,
+  view: noView,
+  buffer: payload,
+  subject,
+  position: 0,
+  low: 0,
+  high: 0,
+  messagesLeft: 0,
+})
 
 /** Bytes in another order may make the same resource. */
 const rowsOf = (origins: ReadonlySet<ResourceOrigin>): ResourceRow[] => [
