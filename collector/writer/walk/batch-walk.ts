@@ -32,7 +32,10 @@ export interface BatchWalk {
   gather(signal: Signal, records: readonly QueuedRecord[]): Generator<void, Batch>
 }
 
-const nanosPerMilli = 1_000_000n
+const nanosPerMilli = 1_000_000
+/** Times in milliseconds are cut here, so that the nanoseconds of both pieces are exact. */
+const cutMillis = 2 ** 20
+const highWord = 2 ** 32
 /** Rows of 32 MB of records take about a quarter of this; only records that are made to grow take more. */
 const heapBytesMaxDefault = 1 << 29
 /** A heap that has grown beyond it is given back after the batch. */
@@ -77,8 +80,7 @@ export const createBatchWalk = (
     const address = placeRecord(payload)
     current = { subject: signal, address, byteCount: payload.length }
     engine.beginRecord()
-    const queuedAtNanos = BigInt(record.queuedAtMillis) * nanosPerMilli
-    engine.setQueuedTime(Number(BigInt.asIntN(32, queuedAtNanos)), Number(queuedAtNanos >> 32n))
+    setQueuedTime(engine, record.queuedAtMillis)
     const signalNumber = signalNumbers[signal]
     const bytes: RecordBytes = {
       payload,
@@ -126,6 +128,14 @@ export const createBatchWalk = (
       }
     },
   }
+}
+
+/** Two halves of 64 bits without a bigint. */
+const setQueuedTime = (engine: WalkEngine, millis: number): void => {
+  const upper = Math.floor(millis / cutMillis) * nanosPerMilli
+  const stepsPerHigh = highWord / cutMillis
+  const rest = (upper % stepsPerHigh) * cutMillis + (millis % cutMillis) * nanosPerMilli
+  engine.setQueuedTime((rest % highWord) | 0, Math.floor(upper / stepsPerHigh) + Math.floor(rest / highWord))
 }
 
 /** Records are many and small, and each view of one costs as much as walking a point. */
