@@ -73,7 +73,7 @@ export const createBatchWalk = (
   const walkRecord = function* (
     signal: Signal,
     record: QueuedRecord,
-    gathered: { resources: Set<ResourceOrigin>; runs: RunsByBlock },
+    gathered: { resources: LatestResources; runs: RunsByBlock },
   ): Generator<void> {
     const payload = bufferOf(record.payload)
     const reader = readerOf(payload, signal)
@@ -114,13 +114,13 @@ export const createBatchWalk = (
       engine.limitHeap(heapBytesMax)
       engine.begin()
       place = { address: 0, byteCount: 0 }
-      const gathered = { resources: new Set<ResourceOrigin>(), runs: new RunsByBlock(engine) }
+      const gathered = { resources: new LatestResources(), runs: new RunsByBlock(engine) }
       try {
         for (const record of records) {
           yield* walkRecord(signal, record, gathered)
           yield
         }
-        const resources = rowsOf(gathered.resources)
+        const resources = gathered.resources.rows()
         const blocks = yield* copyBlocks(engine, gathered.runs)
         return { resources: () => resources, blocks: () => blocks }
       } finally {
@@ -157,9 +157,21 @@ const readerOf = (payload: Buffer, subject: string): WireReader => ({
 })
 
 /** Bytes in another order may make the same resource. */
-const rowsOf = (origins: ReadonlySet<ResourceOrigin>): ResourceRow[] => [
-  ...new Map([...origins].map(({ row }) => [row.resource_id, row])).values(),
-]
+/** Of one resource that came with its attributes in several orders, the row is the one that came last. */
+class LatestResources {
+  readonly #rowById = new Map<bigint, ResourceRow>()
+  #last: ResourceOrigin | undefined
+
+  add(origin: ResourceOrigin): void {
+    if (origin === this.#last) return
+    this.#last = origin
+    this.#rowById.set(origin.row.resource_id, origin.row)
+  }
+
+  rows(): ResourceRow[] {
+    return [...this.#rowById.values()]
+  }
+}
 
 /** Which rows of each block come from where. */
 class RunsByBlock {
