@@ -11,6 +11,7 @@ import {
   removeDeadLetter,
 } from '#collector/writer/dead-letter-files.ts'
 import { Unavailable, messageOf } from '#runtime/errors.ts'
+import { lengthDelimited } from '#telemetry/otlp/length-delimited.ts'
 import { type Signal, signals } from '#telemetry/otlp/messages.ts'
 import type { CommandContext } from './command-context.ts'
 import { readReceiverUrl } from './receiver-url.ts'
@@ -118,23 +119,13 @@ const patiently = async (act: () => Promise<void>): Promise<void> => {
 
 /** A number for a field that OTLP will not have: every reader passes over it. */
 const markField = 0x1f_ff_ff_f0
-const lengthDelimited = 2
 
 /**
  * The export with its letter's name in a field that nobody reads. Its own bytes alone would be taken for the export that was
  * set aside, sent again, and not be stored; with the name, only the same letter sent again is.
  */
-const marked = (payload: Uint8Array, { name }: StoredDeadLetter): Uint8Array => {
-  const text = Buffer.from(`replay of ${name}`)
-  return Buffer.concat([payload, varint(markField * 8 + lengthDelimited), varint(text.length), text])
-}
-
-const varint = (value: number): Buffer => {
-  const bytes: number[] = []
-  let rest = value
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) + 0x80)
-  return Buffer.from([...bytes, rest])
-}
+const marked = (payload: Uint8Array, { name }: StoredDeadLetter): Uint8Array =>
+  Buffer.concat([payload, lengthDelimited(markField, Buffer.from(`replay of ${name}`))])
 
 /** The queue can be opened by one process only: if it is open, a backend runs. */
 const openDestination = async (values: ProgramSettings, context: CommandContext): Promise<Destination> => {

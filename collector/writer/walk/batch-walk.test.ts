@@ -16,7 +16,7 @@ import type { QueuedRecord } from '../../queue/queue.ts'
 import { type Batch, type BatchWalk, createBatchWalk } from './batch-walk.ts'
 import { typescriptEngine, webAssemblyEngine } from './engine.ts'
 import { joinBatches } from './join-batches.ts'
-import { lengthDelimited } from './length-delimited.ts'
+import { lengthDelimited } from '#telemetry/otlp/length-delimited.ts'
 import { HeapFull } from './walk-host.ts'
 import { compileWalk } from './wasm/compile-walk.ts'
 

@@ -5,7 +5,7 @@ import { attributeColumns } from '../attributes.ts'
 import { type ResourceRow, resourceRow } from '../resource-row.ts'
 import { type ServiceIdentity, serviceIdentity } from '../service-identity.ts'
 import type { Envelope, Range } from './envelope.ts'
-import { lengthDelimited } from './length-delimited.ts'
+import { lengthDelimited } from '#telemetry/otlp/length-delimited.ts'
 
 /** What the rows of a ResourceSpans (ResourceLogs, ResourceMetrics) share. */
 export interface ResourceOrigin {

@@ -15,7 +15,7 @@ import { samplingThreshold } from '#telemetry/sampling.ts'
 import type { WalkEngine } from './engine.ts'
 import * as faults from './faults.ts'
 import type { Host } from './host.ts'
-import { lengthDelimited } from './length-delimited.ts'
+import { lengthDelimited } from '#telemetry/otlp/length-delimited.ts'
 
 /** The record under way: messages say where in it the fault is. */
 export interface WalkedRecord {
