@@ -9,6 +9,7 @@ import type {
 } from '#telemetry/otlp/messages.ts'
 import { describeRejections } from './rejections.ts'
 import { validateExport } from './validate.ts'
+import { makeSpan } from '../../test/harness/make-span.ts'
 
 const nowMillis = 1_800_000_000_000
 const now = BigInt(nowMillis) * 1_000_000n
@@ -20,24 +21,15 @@ const id = (length: number, value = 1): Uint8Array => new Uint8Array(length).fil
 const attributes = (count: number): KeyValue[] =>
   Array.from({ length: count }, (_, index) => ({ key: `k${index}` }))
 
-const span = (changes: Partial<Span> = {}): Span => ({
-  traceId: id(16),
-  spanId: id(8),
-  traceState: '',
-  parentSpanId: id(0),
-  flags: 0,
-  name: 'GET /',
-  kind: 2,
-  startTimeUnixNano: now,
-  endTimeUnixNano: now + 1n,
-  attributes: [],
-  droppedAttributesCount: 0,
-  events: [],
-  droppedEventsCount: 0,
-  links: [],
-  droppedLinksCount: 0,
-  ...changes,
-})
+const span = (changes: Partial<Span> = {}): Span =>
+  makeSpan({
+    traceId: id(16),
+    spanId: id(8),
+    name: 'GET /',
+    startTimeUnixNano: now,
+    endTimeUnixNano: now + 1n,
+    ...changes,
+  })
 
 const record = (changes: Partial<LogRecord> = {}): LogRecord => ({
   timeUnixNano: now,

@@ -8,6 +8,7 @@ import { sql } from '#storage/sql.ts'
 import type { ExportTraceServiceRequest, Span } from '#telemetry/otlp/messages.ts'
 import { decodeExportRequest, encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
 import { type MigratedStore, openMigratedStore } from '../../test/harness/migrated-store.ts'
+import { makeSpan } from '../../test/harness/make-span.ts'
 import { openLocalLog } from '../queue/local-log.ts'
 import type { Queue } from '../queue/queue.ts'
 import { deadLetterFolder, listDeadLetters, readDeadLetterPayload } from './dead-letter-files.ts'
@@ -56,23 +57,8 @@ const idBytes = (length: number, number: number): Uint8Array => {
   return bytes
 }
 
-const span = (number: number, name: string, startTimeUnixNano = nowNanos): Span => ({
-  traceId: idBytes(16, number + 1),
-  spanId: idBytes(8, number + 1),
-  traceState: '',
-  parentSpanId: new Uint8Array(),
-  flags: 0,
-  name,
-  kind: 2,
-  startTimeUnixNano,
-  endTimeUnixNano: startTimeUnixNano + 1000n,
-  attributes: [],
-  droppedAttributesCount: 0,
-  events: [],
-  droppedEventsCount: 0,
-  links: [],
-  droppedLinksCount: 0,
-})
+const span = (number: number, name: string, startTimeUnixNano = nowNanos): Span =>
+  makeSpan({ traceId: idBytes(16, number + 1), spanId: idBytes(8, number + 1), name, startTimeUnixNano })
 
 const append = (...spans: Span[]) => {
   const request: ExportTraceServiceRequest = {

@@ -10,6 +10,7 @@ import { sql } from '#storage/sql.ts'
 import type { ExportTraceServiceRequest, Span } from '#telemetry/otlp/messages.ts'
 import { encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
 import { type MigratedStore, openMigratedStore } from '../../test/harness/migrated-store.ts'
+import { makeSpan } from '../../test/harness/make-span.ts'
 import { openLocalLog } from '../queue/local-log.ts'
 import type { Queue } from '../queue/queue.ts'
 import { deadLetterFolder, listDeadLetters } from './dead-letter-files.ts'
@@ -59,23 +60,8 @@ const id = (length: number, number: number): Uint8Array => {
   return bytes
 }
 
-const span = (number: number, startTimeUnixNano: bigint): Span => ({
-  traceId: id(16, number),
-  spanId: id(8, number),
-  traceState: '',
-  parentSpanId: new Uint8Array(),
-  flags: 0,
-  name: `span ${number}`,
-  kind: 2,
-  startTimeUnixNano,
-  endTimeUnixNano: startTimeUnixNano + 1000n,
-  attributes: [],
-  droppedAttributesCount: 0,
-  events: [],
-  droppedEventsCount: 0,
-  links: [],
-  droppedLinksCount: 0,
-})
+const span = (number: number, startTimeUnixNano: bigint): Span =>
+  makeSpan({ traceId: id(16, number), spanId: id(8, number), name: `span ${number}`, startTimeUnixNano })
 
 const request = (spans: Span[], pod = 'pod-a'): ExportTraceServiceRequest => ({
   resourceSpans: [

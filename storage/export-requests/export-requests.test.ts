@@ -8,6 +8,7 @@ import type {
 import { encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
 import { type RoundTrip, openRoundTrip } from '../../test/harness/round-trip.ts'
 import { createExportRequests } from './export-requests.ts'
+import { makeSpan } from '../../test/harness/make-span.ts'
 
 const nowMillis = Date.UTC(2026, 10, 20, 12)
 const nowNanos = BigInt(nowMillis) * 1_000_000n
@@ -37,23 +38,15 @@ const log = (body: string, timeUnixNano = nowNanos): LogRecord => ({
   eventName: '',
 })
 
-const span = (trace: number, name: string, startTimeUnixNano = nowNanos): Span => ({
-  traceId: traceId(trace),
-  spanId: new Uint8Array(8).fill(trace),
-  traceState: '',
-  parentSpanId: new Uint8Array(0),
-  flags: 0,
-  name,
-  kind: 1,
-  startTimeUnixNano,
-  endTimeUnixNano: startTimeUnixNano + 5n,
-  attributes: [],
-  droppedAttributesCount: 0,
-  events: [],
-  droppedEventsCount: 0,
-  links: [],
-  droppedLinksCount: 0,
-})
+const span = (trace: number, name: string, startTimeUnixNano = nowNanos): Span =>
+  makeSpan({
+    traceId: traceId(trace),
+    spanId: new Uint8Array(8).fill(trace),
+    name,
+    kind: 1,
+    startTimeUnixNano,
+    endTimeUnixNano: startTimeUnixNano + 5n,
+  })
 
 const sendLogs = (tenant: string, ...logRecords: LogRecord[]): Promise<unknown> => {
   const request = { resourceLogs: [{ schemaUrl: '', scopeLogs: [{ schemaUrl: '', logRecords }] }] }

@@ -10,6 +10,7 @@ import { type Sql, sql } from '#storage/sql.ts'
 import { encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
 import { type BackendProcess, startBackendProcess } from '../harness/backend.ts'
 import { eventually } from '../harness/eventually.ts'
+import { makeSpan } from '../harness/make-span.ts'
 
 const program = fileURLToPath(new URL('../../cli/aftertrace.js', import.meta.url))
 
@@ -56,23 +57,7 @@ const inStore = async <T>(
 const sendSpan = async (name: string): Promise<void> => {
   const bytes = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length))
   const now = BigInt(Date.now()) * 1_000_000n
-  const span = {
-    traceId: bytes(16),
-    spanId: bytes(8),
-    traceState: '',
-    parentSpanId: new Uint8Array(),
-    flags: 0,
-    name,
-    kind: 2,
-    startTimeUnixNano: now,
-    endTimeUnixNano: now + 1000n,
-    attributes: [],
-    droppedAttributesCount: 0,
-    events: [],
-    droppedEventsCount: 0,
-    links: [],
-    droppedLinksCount: 0,
-  }
+  const span = makeSpan({ traceId: bytes(16), spanId: bytes(8), name, startTimeUnixNano: now })
   const payload = encodeExportRequest('traces', {
     resourceSpans: [{ scopeSpans: [{ spans: [span], schemaUrl: '' }], schemaUrl: '' }],
   })

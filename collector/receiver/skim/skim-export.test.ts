@@ -16,6 +16,7 @@ import { varyWire } from '../../../test/harness/wire-variants.ts'
 import { timeWindow } from '../item-rules.ts'
 import { validateExport } from '../validate.ts'
 import { skimExport, skimExportInPieces, type Skimmed } from './skim-export.ts'
+import { makeSpan } from '../../../test/harness/make-span.ts'
 
 const runCount = Number(process.env['SKIM_RUNS'] ?? 300)
 const seed = process.env['SKIM_SEED']
@@ -161,24 +162,15 @@ describe('bounds', () => {
   const now = BigInt(receivedAtMillis) * 1_000_000n
   const window = timeWindow({ nowMillis: receivedAtMillis, retentionNanos: 1n })
   const spanWith = (changes: Partial<Span>): Uint8Array => {
-    const span = {
+    const span = makeSpan({
       traceId: new Uint8Array(16).fill(1),
       spanId: new Uint8Array(8).fill(1),
-      traceState: '',
-      parentSpanId: new Uint8Array(0),
-      flags: 0,
       name: '',
       kind: 0,
       startTimeUnixNano: now,
       endTimeUnixNano: now,
-      attributes: [],
-      droppedAttributesCount: 0,
-      events: [],
-      droppedEventsCount: 0,
-      links: [],
-      droppedLinksCount: 0,
       ...changes,
-    }
+    })
     return encodeExportRequest('traces', {
       resourceSpans: [{ scopeSpans: [{ spans: [span], schemaUrl: '' }], schemaUrl: '' }],
     })
