@@ -3,15 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { decodeBatch } from '#collector/writer/decode-batch.ts'
-import { createResourceRows } from '#collector/writer/resource-rows.ts'
-import { silentLogger } from '#runtime/logger.ts'
 import { type Store, openStore } from '#storage/connection.ts'
 import { migrate } from '#storage/migrations/migrate.ts'
-import { createRangeStore } from '#storage/range-store.ts'
 import { sql } from '#storage/sql.ts'
-import { encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
+import { atRest } from './at-rest.ts'
 import { createCorpus, spansPerTrace } from './corpus.ts'
+import { createWriting, recordsOf } from './fill-store.ts'
 import { cpuSecondsByThread } from './process-usage.ts'
 
 /**
@@ -35,7 +32,7 @@ const { values: options } = parseArgs({
 })
 const blockCount = Number(options.blocks)
 const everyMillis = Number(options.every)
-const nanosPerMilli = 1_000_000
+const nanosPerMilli = 1_000_000n
 
 const tiers = ['10s', '1m', '1h'].flatMap((tier) => [`operation_red_${tier}`, `service_red_${tier}`])
 const tables = ['spans', 'span_search', 'resource_sightings', ...tiers]
@@ -60,22 +57,10 @@ const makeRecords = () => {
   const startMillis = Date.now()
   const tracesPerBlock = Math.ceil(Number(options.rows) / spansPerTrace)
   return Array.from({ length: blockCount }, (_, block) => {
-    const queuedAtMillis = startMillis + block * everyMillis
-    const start = BigInt(queuedAtMillis) * BigInt(nanosPerMilli)
-    return corpus.nextExports(tracesPerBlock, start, everyMillis * nanosPerMilli).map((request, offset) => ({
-      offset,
-      queuedAtMillis,
-      tenant: 'default',
-      payload: encodeExportRequest('traces', request),
-    }))
+    const start = BigInt(startMillis + block * everyMillis) * nanosPerMilli
+    const requests = corpus.nextExports(tracesPerBlock, start, everyMillis * Number(nanosPerMilli))
+    return recordsOf('traces', requests, start)
   })
-}
-
-const untilAtRest = async (store: Store): Promise<void> => {
-  for (let quiet = 0; quiet < 12; await delay(250)) {
-    const [row] = await store.query<{ merges: string }>(sql`SELECT count() AS merges FROM system.merges`)
-    quiet = row?.merges === '0' ? quiet + 1 : 0
-  }
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'aftertrace-bench-block-'))
@@ -83,30 +68,21 @@ const store = await openStore({ dataDir: folder, database: 'otel' })
 try {
   await prepare(store)
   const records = makeRecords()
-  const rangeStore = createRangeStore(store, silentLogger)
-  const resourceRows = createResourceRows(rangeStore)
+  const write = createWriting(store)
   const before = await cpuSecondsByThread(process.pid)
   const beganAt = performance.now()
   let rowCount = 0
-  let insertMillis = 0
+  let writeMillis = 0
   for (const [block, ofBlock] of records.entries()) {
     await delay(Math.max(0, beganAt + block * everyMillis - performance.now()))
-    const batch = await decodeBatch('traces', ofBlock, (_record, error) => {
-      throw error
-    })
-    await resourceRows.write(batch.resources(), ofBlock)
-    const identity = { partition: 'otlp_traces/0@5ea1c0ffee00', firstOffset: block, lastOffset: block }
     const startedAt = performance.now()
-    for (const ofDay of batch.blocks()) {
-      await rangeStore.insertBlock(identity, 1, ofDay)
-      rowCount += ofDay.rowCount
-    }
-    insertMillis += performance.now() - startedAt
+    rowCount += await write('traces', ofBlock)
+    writeMillis += performance.now() - startedAt
   }
-  await untilAtRest(store)
+  await atRest(store)
   const after = await cpuSecondsByThread(process.pid)
   process.stdout.write(
-    `${rowCount} rows in ${blockCount} blocks, one every ${everyMillis} ms${options.without && `, without ${options.without}`}${options.setting.map((setting) => `, ${setting}`).join('')}; an insert takes ${(insertMillis / blockCount).toFixed(0)} ms\n`,
+    `${rowCount} rows in ${blockCount} blocks, one every ${everyMillis} ms${options.without && `, without ${options.without}`}${options.setting.map((setting) => `, ${setting}`).join('')}; one is in after ${(writeMillis / blockCount).toFixed(0)} ms\n`,
   )
   for (const [thread, seconds] of after) {
     const micros = ((seconds - (before.get(thread) ?? 0)) / rowCount) * 1e6

@@ -1,4 +1,5 @@
 import { decodeBatch } from '#collector/writer/decode-batch.ts'
+import type { QueuedRecord } from '#collector/queue/queue.ts'
 import { createResourceRows } from '#collector/writer/resource-rows.ts'
 import { silentLogger } from '#runtime/logger.ts'
 import type { Store } from '#storage/connection.ts'
@@ -44,37 +45,47 @@ export const fillStore = async (store: Store, filling: Filling): Promise<Filled>
     const sample = traces[range % traces.length]
     const span = sample && spansOf(sample)[0]
     if (span !== undefined) traceIds.push(Buffer.from(span.traceId).toString('hex'))
-    await write('traces', traces, start + stepNanos)
-    await write('logs', corpus.nextLogExports(tracesPerRange, start, spread), start + stepNanos)
+    await write('traces', recordsOf('traces', traces, start + stepNanos))
+    const logs = corpus.nextLogExports(tracesPerRange, start, spread)
+    await write('logs', recordsOf('logs', logs, start + stepNanos))
     if (range % 20 === 0) process.stderr.write(`filled ${range + 1} of ${rangeCount} ranges\n`)
   }
   const metricFrom = toNanos - BigInt(filling.metricMinutes) * 60_000_000_000n
   for (let time = metricFrom; time < toNanos; time += metricIntervalNanos)
-    await write('metrics', corpus.nextMetricExports(time), time)
+    await write('metrics', recordsOf('metrics', corpus.nextMetricExports(time), time))
   return { traceIds, fromNanos, toNanos }
 }
 
-const createWriting = (store: Store) => {
+/** Requests as they lie in the queue. */
+export const recordsOf = <Of extends Signal>(
+  signal: Of,
+  requests: readonly Parameters<typeof encodeExportRequest<Of>>[1][],
+  queuedAtNanos: bigint,
+): QueuedRecord[] =>
+  requests.map((request, offset) => ({
+    offset,
+    queuedAtMillis: Number(queuedAtNanos / 1_000_000n),
+    tenant: 'default',
+    payload: encodeExportRequest(signal, request),
+  }))
+
+/** Writes records as one range, as the writer would; how many rows they make. */
+export const createWriting = (store: Store) => {
   const rangeStore = createRangeStore(store, silentLogger)
   const resourceRows = createResourceRows(rangeStore)
   let range = 0
-  return async <Of extends Signal>(
-    signal: Of,
-    requests: readonly Parameters<typeof encodeExportRequest<Of>>[1][],
-    queuedAtNanos: bigint,
-  ): Promise<void> => {
-    const records = requests.map((request, index) => ({
-      offset: index,
-      queuedAtMillis: Number(queuedAtNanos / 1_000_000n),
-      tenant: 'default',
-      payload: encodeExportRequest(signal, request),
-    }))
+  return async (signal: Signal, records: readonly QueuedRecord[]): Promise<number> => {
     const batch = await decodeBatch(signal, records, (_record, error) => {
       throw error
     })
     await resourceRows.write(batch.resources(), records)
     const identity = { partition: `otlp_${signal}/0@5ea1c0ffee00`, firstOffset: range, lastOffset: range }
     range += 1
-    for (const block of batch.blocks()) await rangeStore.insertBlock(identity, 1, block)
+    let rowCount = 0
+    for (const block of batch.blocks()) {
+      await rangeStore.insertBlock(identity, 1, block)
+      rowCount += block.rowCount
+    }
+    return rowCount
   }
 }

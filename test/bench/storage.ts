@@ -1,11 +1,11 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { type Store, openStore } from '#storage/connection.ts'
 import { migrate } from '#storage/migrations/migrate.ts'
 import { sql } from '#storage/sql.ts'
+import { atRest } from './at-rest.ts'
 import { exporterLogs, exporterMetrics, exporterTraces } from './exporter-schema.ts'
 import { type Filled, fillStore } from './fill-store.ts'
 import { compareLogSearch } from './storage/log-search.ts'
@@ -42,14 +42,6 @@ const filling = {
   hours: Number(options.hours),
   metricMinutes: Number(options['metric-minutes']),
   seed: Number(options.seed),
-}
-
-const atRest = async (store: Store): Promise<void> => {
-  for (let quiet = 0; quiet < 20;) {
-    const [row] = await store.query<{ merges: string }>(sql`SELECT count() AS merges FROM system.merges`)
-    quiet = row?.merges === '0' ? quiet + 1 : 0
-    await delay(250)
-  }
 }
 
 const fillAll = async (store: Store): Promise<Filled> => {
