@@ -123,6 +123,37 @@ describe('the schema lock', () => {
     await next.release()
   })
 
+  it('tells a silent holder that it was lost when a statement under way fails because the next one cleared up', async () => {
+    await store.command(sql`CREATE TABLE work (a UInt8) ENGINE = Memory`)
+    let next: SchemaLock | undefined
+    // What a holder that is frozen between the check and the statement sees when it goes on.
+    const overtaken = async (): Promise<never> => {
+      next = await acquire(impatient)
+      await next.store.command(sql`DROP TABLE work`)
+      throw await store.command(sql`INSERT INTO work VALUES (1)`).catch((error: unknown) => error)
+    }
+    const silent = await acquire({
+      ...frozen,
+      by: {
+        ...store,
+        query: store.query,
+        command: (statement) =>
+          statement.text.includes('INSERT INTO work') ? overtaken() : store.command(statement),
+      },
+    })
+    await expect(silent.store.command(sql`INSERT INTO work VALUES (1)`)).rejects.toThrow(SchemaLockLost)
+    await expect(silent.store.query(sql`SELECT * FROM work`)).rejects.toThrow(SchemaLockLost)
+    await next?.release()
+    await silent.release()
+  })
+
+  it("leaves a failure that is the holder's own as it is", async () => {
+    const lock = await acquire()
+    await expect(lock.store.query(sql`SELECT * FROM nowhere`)).rejects.toThrow(/nowhere/)
+    await expect(lock.store.command(sql`DROP TABLE nowhere`)).rejects.toThrow(/nowhere/)
+    await lock.release()
+  })
+
   it('begins only when the statement that a silent holder left has ended', async () => {
     const silent = await acquire(frozen)
     await silent.store.command(sql`CREATE TABLE work (a UInt8) ENGINE = MergeTree ORDER BY a`)

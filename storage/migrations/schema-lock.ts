@@ -18,7 +18,10 @@ import { sql } from '../sql.ts'
 export interface SchemaLock {
   /** Names what only this holder may use, such as a table that it fills. */
   readonly term: number
-  /** The store as the holder may change it: each statement is made only if the lock is still held. */
+  /**
+   * The store as the holder may change it: each statement that changes something is made only if the lock is still held.
+   * Whatever fails after it was lost fails as `SchemaLockLost`.
+   */
   readonly store: Store
   release(): Promise<void>
 }
@@ -197,20 +200,38 @@ const hold = (store: Store, term: number, times: SchemaLockTimes, logger: Logger
       throw new SchemaLockLost(`the schema lock of term ${term} ended; term ${highest} holds now`)
   }
 
+  /**
+   * Once the term has ended the next holder takes tables away, and a server may have closed the connections of one who slept:
+   * what fails then says that the lock is lost.
+   */
+  const whileHeld = async <T>(act: () => Promise<T>): Promise<T> => {
+    try {
+      return await act()
+    } catch (error) {
+      await check().catch((checked: unknown) => {
+        if (checked instanceof SchemaLockLost) throw checked
+      })
+      throw error
+    }
+  }
+
   return {
     term,
     store: {
       ...store,
-      command: async (statement) => {
-        await check()
-        logger.debug({ term, statement: statement.text.slice(0, loggedCharactersMax) }, 'schema statement')
-        // The mark tells the next holder what of this one is still running.
-        await store.command(sql`${markOf(term)} ${statement}`)
-      },
-      insertNative: async (table, columns, block) => {
-        await check()
-        await store.insertNative(table, columns, block)
-      },
+      query: (statement, options) => whileHeld(() => store.query(statement, options)),
+      command: (statement) =>
+        whileHeld(async () => {
+          await check()
+          logger.debug({ term, statement: statement.text.slice(0, loggedCharactersMax) }, 'schema statement')
+          // The mark tells the next holder what of this one is still running.
+          await store.command(sql`${markOf(term)} ${statement}`)
+        }),
+      insertNative: (table, columns, block) =>
+        whileHeld(async () => {
+          await check()
+          await store.insertNative(table, columns, block)
+        }),
     },
     release: async () => {
       stopping.abort()

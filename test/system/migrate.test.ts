@@ -40,6 +40,8 @@ interface Migrator {
   child: ChildProcess
   output: string
   lines: { msg: string; statement?: string }[]
+  /** What it says on stderr beside its log: why it ended, if it was thrown. */
+  complaint: string
   /** The exit code, or null where a signal ended it. */
   exited: Promise<number | null>
 }
@@ -51,13 +53,18 @@ const start = (args: readonly string[], env: Readonly<Record<string, string>> = 
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const exited = new Promise<number | null>((resolve) => child.once('close', resolve))
-  const migrator: Migrator = { child, output: '', lines: [], exited }
+  const migrator: Migrator = { child, output: '', lines: [], complaint: '', exited }
   child.stdout.on('data', (chunk: Buffer) => (migrator.output += chunk.toString()))
   createInterface({ input: child.stderr }).on('line', (line) => {
     if (line.startsWith('{')) migrator.lines.push(JSON.parse(line) as Migrator['lines'][number])
+    else migrator.complaint += `${line}\n`
   })
   running.add(migrator)
   return migrator
+}
+
+const expectSuccess = async (...migrators: Migrator[]): Promise<void> => {
+  for (const migrator of migrators) expect(await migrator.exited, migrator.complaint).toBe(0)
 }
 
 const statementsOf = ({ lines }: Migrator): string[] =>
@@ -86,7 +93,7 @@ const killedAfter = async (migrator: Migrator, statementsMax: number): Promise<n
 
 const outputOf = async (dataDir: string, ...options: string[]): Promise<string> => {
   const migrator = start([program, 'migrate', ...options], { DATA_DIR: dataDir })
-  expect(await migrator.exited).toBe(0)
+  await expectSuccess(migrator)
   return migrator.output
 }
 
@@ -154,7 +161,7 @@ describe('processes that migrate one server', () => {
     const first = startMigrator()
     await untilStatement(first, (_, index) => index > 10)
     const second = startMigrator()
-    expect([await first.exited, await second.exited]).toEqual([0, 0])
+    await expectSuccess(first, second)
     expect([first.output, second.output]).toEqual(['["003-trial.ts"]', '[]'])
     // It may find the lock free in the instant after the first is done, and clears away the term that ended.
     expect(statementsOf(second).filter((statement) => !statement.includes('schema_lock_'))).toEqual([])
@@ -168,7 +175,7 @@ describe('processes that migrate one server', () => {
     await untilStatement(first, (statement) => statement.includes('`log_records_after_3` REPLACE'))
     first.child.kill('SIGKILL')
     const second = startMigrator()
-    expect(await second.exited).toBe(0)
+    await expectSuccess(second)
     expect(second.output).toBe('["003-trial.ts"]')
     expect(second.lines.map(({ msg }) => msg)).toContain('took over the schema lock of a silent process')
     expect(statementsOf(second).filter((statement) => statement.includes('RENAME TABLE `spans`'))).toEqual([])
@@ -184,7 +191,7 @@ describe('processes that migrate one server', () => {
     await untilStatement(second, (_, index) => index > 10)
     const statementsBefore = statementsOf(first).length
     first.child.kill('SIGCONT')
-    expect([await first.exited, await second.exited]).toEqual([0, 0])
+    await expectSuccess(first, second)
     expect([first.output, second.output]).toEqual(['[]', '["003-trial.ts"]'])
     // What was on its way through the pipe when the process was frozen may still arrive.
     expect(statementsOf(first).length - statementsBefore).toBeLessThanOrEqual(1)
