@@ -64,7 +64,8 @@ const start = (args: readonly string[], env: Readonly<Record<string, string>> = 
 }
 
 const expectSuccess = async (...migrators: Migrator[]): Promise<void> => {
-  for (const migrator of migrators) expect(await migrator.exited, migrator.complaint).toBe(0)
+  for (const migrator of migrators)
+    expect({ code: await migrator.exited, complaint: migrator.complaint }).toMatchObject({ code: 0 })
 }
 
 const statementsOf = ({ lines }: Migrator): string[] =>
