@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -33,6 +33,19 @@ const filesOf = (...offsets: number[]): string[] =>
 const files = async (folder = dataDir): Promise<string[]> =>
   (await readdir(join(folder, 'dead-letter'))).toSorted()
 
+/** As somebody who is bound by permissions, which root is not. */
+const asNobody = async (act: () => Promise<void>): Promise<void> => {
+  if (process.getuid?.() !== 0) return act()
+  const nobody = 65_534
+  await chown(dataDir, nobody, nobody)
+  process.seteuid?.(nobody)
+  try {
+    await act()
+  } finally {
+    process.seteuid?.(0)
+  }
+}
+
 describe('dead letters', () => {
   it('are all on disk when a flush resolves, also while another signal flushes at the same time', async () => {
     const letters = createDeadLetters({ dataDir, logger: silentLogger })
@@ -56,6 +69,25 @@ describe('dead letters', () => {
     await letters.flush()
     expect(await files(join(dataDir, 'later'))).toEqual(filesOf(1))
   })
+
+  it('are not taken for durable until the folder itself could be synced', () =>
+    asNobody(async () => {
+      const folder = join(dataDir, 'dead-letter')
+      const selfMetrics = createSelfMetrics()
+      const letters = createDeadLetters({ dataDir, logger: silentLogger, selfMetrics })
+      letters.add(letter(1))
+      await letters.flush()
+      // It may be written to, but not be opened.
+      await chmod(folder, 0o300)
+      letters.add(letter(2))
+      await expect(letters.flush()).rejects.toThrow('EACCES')
+      await expect(letters.flush()).rejects.toThrow('EACCES')
+      await chmod(folder, 0o700)
+      await letters.flush()
+      expect(await files()).toEqual(filesOf(1, 2))
+      expect(await selfMetrics.render()).toMatch(/writer_dead_letters_total\{[^}]*outcome="kept"[^}]*\} 2/)
+      await selfMetrics.stop()
+    }))
 
   it('tell what they are, in the order in which they were queued', async () => {
     const letters = createDeadLetters({ dataDir, logger: silentLogger })

@@ -63,6 +63,8 @@ export const createDeadLetters = (settings: DeadLettersSettings): DeadLetters =>
   const bytesMax = settings.bytesMax ?? bytesMaxDefault
   const folder = deadLetterFolder(settings.dataDir)
   const waiting: { letter: DeadLetter; payload: Uint8Array }[] = []
+  /** Folders with names in them that may not survive loss of power yet. */
+  const unsynced = new Set<string>()
   let flushing: Promise<void> = Promise.resolve()
   let droppedCount = 0
   let isFull = false
@@ -96,8 +98,18 @@ export const createDeadLetters = (settings: DeadLettersSettings): DeadLetters =>
   }
 
   const writeWaiting = async (): Promise<void> => {
-    if (waiting.length === 0) return
-    const isNew = (await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined
+    if (waiting.length > 0) await writeAll()
+    // Kept until it succeeded: a flush that is repeated because this failed has nothing left to write.
+    for (const each of unsynced) {
+      await syncFolder(each)
+      unsynced.delete(each)
+    }
+  }
+
+  const writeAll = async (): Promise<void> => {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    // The folder itself may be there since a moment ago, made by a process that was killed.
+    unsynced.add(folder).add(settings.dataDir)
     const before = await lookAtFolder()
     for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
       const { letter, payload } = next
@@ -120,8 +132,6 @@ export const createDeadLetters = (settings: DeadLettersSettings): DeadLetters =>
         })
       waiting.shift()
     }
-    await syncFolder(folder)
-    if (isNew) await syncFolder(settings.dataDir)
     before.changedAtMillis = await changeTimeOf(folder)
   }
 
