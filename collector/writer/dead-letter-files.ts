@@ -1,4 +1,4 @@
-import { readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Signal, signals } from '#telemetry/otlp/messages.ts'
 import { syncFolder } from '../queue/segment.ts'
@@ -40,10 +40,14 @@ export const listDeadLetters = async (folder: string): Promise<StoredDeadLetter[
   return letters.toSorted((a, b) => a.queuedAtMillis - b.queuedAtMillis || a.offset - b.offset)
 }
 
-const namesIn = async (folder: string): Promise<string[]> => {
+const namesIn = async (folder: string): Promise<string[]> =>
+  (await filesIn(folder))
+    .filter((file) => file.endsWith('.json'))
+    .map((file) => file.slice(0, -'.json'.length))
+
+const filesIn = async (folder: string): Promise<string[]> => {
   try {
-    const names = await readdir(folder)
-    return names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length))
+    return await readdir(folder)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw error
@@ -76,7 +80,10 @@ const readLetter = async (folder: string, name: string): Promise<StoredDeadLette
   }
 }
 
-/** On disk when it resolves, but for the folder's own names (`syncFolder`). The description comes last: with it, a letter is one. */
+/**
+ * On disk when it resolves, but for the folder's own names (`syncFolder`). The description comes last, as a whole: with it,
+ * a letter is one.
+ */
 export const writeDeadLetter = async (
   folder: string,
   letter: DeadLetter,
@@ -84,8 +91,11 @@ export const writeDeadLetter = async (
 ): Promise<void> => {
   const path = join(folder, nameOf(letter))
   await writeFile(`${path}.otlp`, payload, { flush: true })
-  await writeFile(`${path}.json`, JSON.stringify(letter), { flush: true })
+  await writeFile(`${path}${draftSuffix}`, JSON.stringify(letter), { flush: true })
+  await rename(`${path}${draftSuffix}`, `${path}.json`)
 }
+
+const draftSuffix = '.json.new'
 
 export const readDeadLetterPayload = (folder: string, name: string): Promise<Buffer> =>
   readFile(join(folder, `${name}.otlp`))
@@ -96,3 +106,22 @@ export const removeDeadLetter = async (folder: string, name: string): Promise<vo
   await syncFolder(folder)
   await rm(join(folder, `${name}.otlp`), { force: true })
 }
+
+/**
+ * Removes what a crash left of letters, and tells which files that was. Nothing is lost with it: a letter without its
+ * description was delivered already, or it was never acknowledged as set aside, and then its record is still in the queue.
+ * For whoever writes letters, before the first.
+ */
+export const removeLeftovers = async (folder: string): Promise<string[]> => {
+  const files = new Set(await filesIn(folder))
+  const isLeftover = (file: string): boolean => {
+    const [, name, suffix] = fileForm.exec(file) ?? []
+    return suffix === draftSuffix || (suffix === '.otlp' && !files.has(`${name}.json`))
+  }
+  const leftovers = [...files].filter(isLeftover)
+  for (const file of leftovers) await rm(join(folder, file), { force: true })
+  return leftovers
+}
+
+/** Of the files that are ours: what else somebody keeps here is not touched. */
+const fileForm = new RegExp(`^((?:${signals.join('|')})-[\\da-f-]+)(\\.otlp|\\.json\\.new)$`)

@@ -2,7 +2,7 @@ import { chmod, chown, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { silentLogger } from '#runtime/logger.ts'
+import { createLogger, silentLogger } from '#runtime/logger.ts'
 import { createSelfMetrics } from '#runtime/self-metrics.ts'
 import { listDeadLetters, readDeadLetterPayload, removeDeadLetter } from './dead-letter-files.ts'
 import { type NewDeadLetter, createDeadLetters } from './dead-letters.ts'
@@ -88,6 +88,27 @@ describe('dead letters', () => {
       expect(await selfMetrics.render()).toMatch(/writer_dead_letters_total\{[^}]*outcome="kept"[^}]*\} 2/)
       await selfMetrics.stop()
     }))
+
+  it('of which a crash left only half are removed at the start, and said to be', async () => {
+    const folder = join(dataDir, 'dead-letter')
+    const before = createDeadLetters({ dataDir, logger: silentLogger })
+    before.add(letter(1, 60))
+    await before.flush()
+    // A crash while the second was written, and one while the third was removed.
+    await writeFile(join(folder, 'logs-5ea1c0ffee00-2.otlp'), new Uint8Array(60))
+    await writeFile(join(folder, 'logs-5ea1c0ffee00-2.json.new'), '{"signal":"lo')
+    await writeFile(join(folder, 'logs-5ea1c0ffee00-3.otlp'), new Uint8Array(60))
+    await writeFile(join(folder, 'kept-by-somebody.otlp'), '')
+
+    const lines: string[] = []
+    const logger = createLogger({ name: 'test', destination: { write: (line) => lines.push(line) } })
+    const letters = createDeadLetters({ dataDir, logger, bytesMax: 100 })
+    expect(await letters.usage()).toMatchObject({ count: 1, bytes: 60 })
+    expect(await files()).toEqual(['kept-by-somebody.otlp', ...filesOf(1)])
+    expect(lines.join('')).toContain('removed what a crash left of dead letters')
+    for (const name of ['2.otlp', '2.json.new', '3.otlp'])
+      expect(lines.join('')).toContain(`"logs-5ea1c0ffee00-${name}"`)
+  })
 
   it('tell what they are, in the order in which they were queued', async () => {
     const letters = createDeadLetters({ dataDir, logger: silentLogger })

@@ -11,6 +11,7 @@ import {
   deadLetterFolder,
   listDeadLetters,
   nameOf,
+  removeLeftovers,
   writeDeadLetter,
 } from './dead-letter-files.ts'
 
@@ -87,7 +88,19 @@ export const createDeadLetters = (settings: DeadLettersSettings): DeadLetters =>
     })
     .addCallback((result) => result.observe(bytesMax))
 
+  const tidy = async (): Promise<void> => {
+    try {
+      const removed = await removeLeftovers(folder)
+      if (removed.length > 0) logger.info({ removed }, 'removed what a crash left of dead letters')
+    } catch (error) {
+      logger.warn({ err: error }, `cannot remove what a crash left of dead letters: ${messageOf(error)}`)
+    }
+  }
+  // Before anything is written: a letter that is being written looks the same.
+  const tidied = tidy()
+
   const lookAtFolder = async () => {
+    await tidied
     const changedAtMillis = await changeTimeOf(folder)
     if (known?.changedAtMillis === changedAtMillis) return known
     const letters = new Map((await listDeadLetters(folder)).map((letter) => [letter.name, letter]))
