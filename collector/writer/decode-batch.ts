@@ -2,15 +2,20 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Signal } from '#telemetry/otlp/messages.ts'
 import type { QueuedRecord } from '../queue/queue.ts'
 import { type Batch, type BatchWalk, createBatchWalk } from './walk/batch-walk.ts'
-import { fastestEngine } from './walk/engine.ts'
+import { type ChosenEngine, fastestEngine } from './walk/engine.ts'
 import { joinBatches } from './walk/join-batches.ts'
 import { HeapFull } from './walk/walk-host.ts'
+import { readBuiltWalk } from './walk/wasm/built-walk.ts'
 
 /**
  * One for the process: it has one heap, and remembers resources from one batch to the next. Made when first needed, because
  * most commands of the program need none.
  */
 let walk: BatchWalk | undefined
+let engine: ChosenEngine | undefined
+
+/** What ranges are decoded with in this process. */
+export const walkEngine = (): ChosenEngine => (engine ??= fastestEngine(readBuiltWalk()))
 
 /** A batch may take a second; whoever else waits for this thread has his turn after so long. */
 const turnMillis = 10
@@ -63,7 +68,7 @@ const gatherAll = async (signal: Signal, records: readonly QueuedRecord[]): Prom
 }
 
 const gather = async (signal: Signal, records: readonly QueuedRecord[]): Promise<Batch> => {
-  walk ??= createBatchWalk(fastestEngine())
+  walk ??= createBatchWalk(walkEngine().create)
   const gathering = walk.gather(signal, records)
   let turnBeganAt = performance.now()
   for (;;) {

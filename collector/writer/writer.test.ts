@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, rm, rmdir, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -15,6 +16,7 @@ import { openLocalLog } from '../queue/local-log.ts'
 import type { Queue } from '../queue/queue.ts'
 import { deadLetterFolder, listDeadLetters } from './dead-letter-files.ts'
 import { createDeadLetters } from './dead-letters.ts'
+import { builtWalkFile } from './walk/wasm/built-walk.ts'
 import { type Writer, createWriter } from './writer.ts'
 
 const logger = createLogger({ name: 'test', level: 'silent' })
@@ -99,6 +101,28 @@ const ranges = async (): Promise<string[]> => {
 const deadLetters = () => listDeadLetters(deadLetterFolder(dataDir))
 
 describe('the writer', () => {
+  it('says what decodes its records, and what it costs where that is not the fast one', async () => {
+    const lines: string[] = []
+    writer = createWriter({
+      queue,
+      store: createRangeStore(store),
+      deadLetters: createDeadLetters({ dataDir, logger }),
+      logger: createLogger({ name: 'test', destination: { write: (line) => lines.push(line) } }),
+      selfMetrics,
+    })
+    writer.start()
+    const { engine, level, msg } = JSON.parse(lines[0] ?? '{}') as Record<string, unknown>
+    // As it is in this work tree: built or not.
+    const isBuilt = existsSync(builtWalkFile())
+    expect({ engine, level }).toEqual(
+      isBuilt ? { engine: 'WebAssembly', level: 30 } : { engine: 'TypeScript', level: 40 },
+    )
+    expect(msg).toContain(isBuilt ? 'by WebAssembly' : 'up to three times the CPU')
+    expect(await selfMetrics.render()).toMatch(
+      new RegExp(`writer_walk\\{[^}]*engine="${String(engine)}"[^}]*\\} 1`),
+    )
+  })
+
   it('brings queued exports into the store and remembers each resource once', async () => {
     await append([span(1, nowNanos), span(2, nowNanos)])
     await append([span(3, nowNanos)])

@@ -6,6 +6,7 @@ import type { RangeStore } from '#storage/range-store.ts'
 import { RowsRefused } from '#storage/rows-refused.ts'
 import { type Signal, signals } from '#telemetry/otlp/messages.ts'
 import type { Queue, QueuedRecord, RangeIntent } from '../queue/queue.ts'
+import { walkEngine } from './decode-batch.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { type InFlightLease, createInFlightBytes } from './in-flight-bytes.ts'
 import { type PreparedRange, prepareRange } from './prepare-range.ts'
@@ -91,6 +92,12 @@ export const createWriter = (settings: WriterSettings): Writer => {
         unit: 'By',
       })
       .addCallback((result) => result.observe(observe()))
+
+  selfMetrics.meter
+    .createObservableGauge('writer_walk', {
+      description: 'What the walk over the wire runs on: 1 of its name',
+    })
+    .addCallback((result) => result.observe(1, { engine: walkEngine().name }))
 
   const run = async (signal: Signal): Promise<void> => {
     const source: RangeSource = { signal, partition: queue.partition(signal) }
@@ -197,6 +204,7 @@ export const createWriter = (settings: WriterSettings): Writer => {
 
   return {
     start: () => {
+      tellEngine(logger)
       for (const signal of signals) loops.push(run(signal))
     },
     stop: async () => {
@@ -211,6 +219,17 @@ export const createWriter = (settings: WriterSettings): Writer => {
     },
     failure: () => [...failures].map(([signal, message]) => `${signal}: ${message}`)[0],
   }
+}
+
+/** Both do the same, so who is slow would not know. */
+const tellEngine = (logger: Logger): void => {
+  const { name, reason } = walkEngine()
+  if (reason === undefined) logger.info({ engine: name }, 'queued records are decoded by WebAssembly')
+  else
+    logger.warn(
+      { engine: name, reason },
+      'queued records are decoded by TypeScript, because WebAssembly cannot be had: that takes up to three times the CPU',
+    )
 }
 
 const bytesOf = (records: readonly QueuedRecord[]): number =>

@@ -1,3 +1,4 @@
+import { messageOf } from '#runtime/errors.ts'
 import type { Signal } from '#telemetry/otlp/messages.ts'
 import { type Host, serveWalk } from './host.ts'
 import { dropHeap, heapBytes } from './memory.ts'
@@ -16,7 +17,6 @@ import {
   takeMessages,
   traces,
 } from './walk.ts'
-import { readBuiltWalk } from './wasm/built-walk.ts'
 
 /** The walk, on whatever it runs. There is one heap, so one batch is gathered at a time. */
 export interface WalkEngine {
@@ -82,13 +82,25 @@ export const webAssemblyEngine = (bytes: Uint8Array<ArrayBuffer>) => {
 
 type WalkExports = Omit<WalkEngine, 'heapBytes'> & { memory: WebAssembly.Memory }
 
-/** WebAssembly where it was built and runs here, else TypeScript. */
-export const fastestEngine = (): ((host: Host) => WalkEngine) => {
-  const built = readBuiltWalk()
-  if (built === undefined) return typescriptEngine
+/** What the walk runs on here. */
+export interface ChosenEngine {
+  name: 'WebAssembly' | 'TypeScript'
+  create: (host: Host) => WalkEngine
+  /** Why it is not WebAssembly. */
+  reason?: string
+}
+
+/** WebAssembly where it was built (built-walk.ts) and runs here, else TypeScript. */
+export const fastestEngine = (built: Uint8Array<ArrayBuffer> | undefined): ChosenEngine => {
+  const fallBack = (reason: string): ChosenEngine => ({
+    name: 'TypeScript',
+    create: typescriptEngine,
+    reason,
+  })
+  if (built === undefined) return fallBack('it was not built from these sources (npm run build:walk)')
   try {
-    return webAssemblyEngine(built)
-  } catch {
-    return typescriptEngine
+    return { name: 'WebAssembly', create: webAssemblyEngine(built) }
+  } catch (error) {
+    return fallBack(messageOf(error))
   }
 }
