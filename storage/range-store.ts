@@ -51,14 +51,8 @@ export interface RangeStore {
   /**
    * Takes back what is in of a range that was refused: its rows of this table and day under any attempt, and what is
    * derived from them. When its resources were seen stays, as they were. May be repeated, and is after a crash.
-   * `spanHours` says how many spans of the range begin in each hour (seconds since the epoch): once the rows are gone,
-   * the store cannot tell any more which hours to count again.
    */
-  takeBack(
-    identity: RangeIdentity,
-    block: Pick<RangeBlock, 'table' | 'day'>,
-    spanHours: ReadonlyMap<number, number>,
-  ): Promise<void>
+  takeBack(identity: RangeIdentity, block: RangeBlock): Promise<void>
   /** Resource rows may be written again without harm: the last one counts. */
   insertResources(columns: Columns): Promise<void>
 }
@@ -91,10 +85,11 @@ export const createRangeStore = (store: Store, logger: Logger = silentLogger): R
         throw insertError(`cannot derive from rows of ${table}`, error)
       }
     },
-    takeBack: async (identity, { table, day }, spanHours) => {
+    takeBack: async (identity, block) => {
+      const { table, day } = block
       const rangePrefix = prefixOf(identity)
       await deleteRows(store, table, ofRange(table, day, rangePrefix))
-      if (table === 'spans') await derived.takeBack({ table, day, rangePrefix }, spanHours)
+      if (table === 'spans') await derived.takeBack({ table, day, rangePrefix }, spanHoursOf(block))
     },
     insertBlock: (identity, attempt, block) => {
       const range = constantColumn(`${prefixOf(identity)}${attempt}`, block.rowCount)
@@ -111,6 +106,22 @@ const insert = async (store: Store, table: PhysicalTable, columns: Columns): Pro
   } catch (error) {
     throw insertError(`cannot insert into ${table}`, error)
   }
+}
+
+const nanosPerHour = 3_600_000_000_000n
+
+/**
+ * How many spans of a block begin in each hour (seconds since the epoch). Once its rows are gone, the store cannot tell any
+ * more which hours to count again.
+ */
+const spanHoursOf = ({ columns }: RangeBlock): Map<number, number> => {
+  const counts = new Map<number, number>()
+  const startTimes = Buffer.concat(columns['start_time']?.data() ?? [])
+  for (let at = 0; at < startTimes.length; at += 8) {
+    const hour = Number(startTimes.readBigInt64LE(at) / nanosPerHour) * 3600
+    counts.set(hour, (counts.get(hour) ?? 0) + 1)
+  }
+  return counts
 }
 
 /** What the `range` column of a range's rows begins with; the attempt follows. */

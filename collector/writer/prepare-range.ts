@@ -1,6 +1,5 @@
 import type { RangeBlock } from '#storage/range-store.ts'
-import type { ExportTraceServiceRequest, Signal } from '#telemetry/otlp/messages.ts'
-import { decodeExportRequest } from '#telemetry/otlp/protobuf.ts'
+import type { Signal } from '#telemetry/otlp/messages.ts'
 import type { QueuedRecord } from '../queue/queue.ts'
 import { decodeBatch } from './decode-batch.ts'
 import type { ResourceRow } from './resource-row.ts'
@@ -32,29 +31,4 @@ export const prepareRange = async (
     blocks: batch.blocks(),
     undecodable,
   }
-}
-
-const nanosPerHour = 3_600_000_000_000n
-
-/** How many spans begin in each hour (seconds since the epoch). Records that make no rows have none. */
-export const spanHoursOf = (signal: Signal, records: readonly QueuedRecord[]): Map<number, number> => {
-  const counts = new Map<number, number>()
-  if (signal !== 'traces') return counts
-  for (const record of records) {
-    for (const { startTimeUnixNano } of spansOf(record)) {
-      const hour = Number(startTimeUnixNano / nanosPerHour) * 3600
-      counts.set(hour, (counts.get(hour) ?? 0) + 1)
-    }
-  }
-  return counts
-}
-
-const spansOf = ({ payload }: QueuedRecord) => {
-  let request: ExportTraceServiceRequest
-  try {
-    request = decodeExportRequest('traces', payload)
-  } catch {
-    return []
-  }
-  return request.resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans))
 }

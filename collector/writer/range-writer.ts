@@ -4,7 +4,7 @@ import { RowsRefused } from '#storage/rows-refused.ts'
 import type { Signal } from '#telemetry/otlp/messages.ts'
 import type { QueuePartition, RangeIntent } from '../queue/queue.ts'
 import type { DeadLetters } from './dead-letters.ts'
-import { type PreparedRange, prepareRange, spanHoursOf } from './prepare-range.ts'
+import { type PreparedRange, prepareRange } from './prepare-range.ts'
 import { createResourceRows } from './resource-rows.ts'
 
 /** Where a range is written from. */
@@ -180,9 +180,7 @@ export const createRangeWriter = (parts: RangeWriterParts): RangeWriter => {
   const takeBack = ({ signal, partition }: RangeSource, range: PreparedRange): Promise<boolean> => {
     const identity = identityOf(partition, range)
     return untilDone(signal, async () => {
-      const records = await partition.readRange(range.first, range.last)
-      const spanHours = spanHoursOf(signal, records)
-      for (const block of range.blocks) await store.takeBack(identity, block, spanHours)
+      for (const block of range.blocks) await store.takeBack(identity, block)
     })
   }
 
