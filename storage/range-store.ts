@@ -1,7 +1,7 @@
 import { type Logger, silentLogger } from '#runtime/logger.ts'
 import type { Store } from './connection.ts'
 import { createDerivedRows, deleteRows, ofRange } from './derived-rows.ts'
-import { type Columns, constantColumn, encodeBlock } from './native-block.ts'
+import { type Columns, blockParts, constantColumn } from './native-block.ts'
 import type { PhysicalTable } from './physical-tables.ts'
 import { insertError } from './rows-refused.ts'
 import { sql } from './sql.ts'
@@ -102,10 +102,33 @@ export const createRangeStore = (store: Store, logger: Logger = silentLogger): R
 
 const insert = async (store: Store, table: PhysicalTable, columns: Columns): Promise<void> => {
   try {
-    await store.insertNative(table, Object.keys(columns), [encodeBlock(columns)])
+    await store.insertNative(table, Object.keys(columns), piecesOf(columns))
   } catch (error) {
     throw insertError(`cannot insert into ${table}`, error)
   }
+}
+
+/** What is smaller would cost a write of its own; what is larger, a copy. */
+const pieceBytesMin = 64 << 10
+
+/** A block as it travels: its large parts as they lie in memory, the many small ones between them joined. */
+const piecesOf = (columns: Columns): Uint8Array[] => {
+  const pieces: Uint8Array[] = []
+  let small: Uint8Array[] = []
+  const join = (): void => {
+    const joined = Buffer.concat(small)
+    if (joined.length > 0) pieces.push(joined)
+    small = []
+  }
+  for (const part of blockParts(columns)) {
+    if (part.length < pieceBytesMin) small.push(part)
+    else {
+      join()
+      pieces.push(part)
+    }
+  }
+  join()
+  return pieces
 }
 
 const nanosPerHour = 3_600_000_000_000n

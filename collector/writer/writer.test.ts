@@ -139,6 +139,17 @@ describe('the writer', () => {
     ])
   })
 
+  it('brings a block in as it is, however large some of its columns are', async () => {
+    const names = Array.from({ length: 8 }, (_, number) =>
+      String(number).repeat(number % 3 === 0 ? 100_000 : 1),
+    )
+    await append(names.map((name, number) => ({ ...span(number + 1, nowNanos), name })))
+    start()
+    await written()
+    expect(await spanNames()).toEqual(names.toSorted())
+    expect(await store.query(sql`SELECT uniqExact(hex(span_id)) AS ids FROM spans`)).toEqual([{ ids: '8' }])
+  })
+
   it('writes a range over several days as one part per day', async () => {
     await append([span(1, nowNanos), span(2, nowNanos - nanosPerDay), span(3, nowNanos - 2n * nanosPerDay)])
     start()
