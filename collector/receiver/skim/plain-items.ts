@@ -3,7 +3,7 @@
  * bigint: whether it is kept as it is.
  */
 import { attributesMax } from '../rejections.ts'
-import type { Skim } from './walk.ts'
+import type { Skim } from './skim-state.ts'
 
 export const isPlainSpan = (skim: Skim): boolean =>
   isUsableId(skim.bytes, skim.traceIdAt, skim.traceIdLength, 16) &&

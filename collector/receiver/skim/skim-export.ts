@@ -1,13 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { OtlpDecodeError } from '#telemetry/otlp/decode-error.ts'
 import type { Signal } from '#telemetry/otlp/messages.ts'
-import { messagesPerRequestMax } from '#telemetry/otlp/protobuf.ts'
-import { createWireReader } from '#telemetry/otlp/wire-reader.ts'
 import type { TimeWindow } from '../item-rules.ts'
 import { copiedBytesMaxOf } from '../shared-bytes.ts'
 import { LeftToDecoder } from './left-to-decoder.ts'
 import { exportRequestPlans } from './plan.ts'
-import { endOfField, type Skim, walkRequest } from './walk.ts'
+import { createSkim, type Skim } from './skim-state.ts'
+import { endOfField, walkRequest } from './walk.ts'
 
 export interface Skimmed {
   items: number
@@ -67,36 +66,3 @@ const verdictOn = (skim: Skim): Skimmed | undefined =>
   skim.messagesLeft < 0 || skim.copiedBytesBound > copiedBytesMaxOf(skim.bytes.length)
     ? undefined
     : { items: skim.items, hasUntimedItem: skim.hasUntimedItem }
-
-const createSkim = (signal: Signal, bytes: Uint8Array, window: TimeWindow): Skim => {
-  const from = window.from > 0n ? window.from : 0n
-  return {
-    ...createWireReader(bytes, { subject: signal, messagesMax: messagesPerRequestMax }),
-    fromHigh: Number(from >> 32n),
-    fromLow: Number(from & 0xffff_ffffn),
-    toHigh: Number(window.to >> 32n),
-    toLow: Number(window.to & 0xffff_ffffn),
-    items: 0,
-    hasUntimedItem: false,
-    copiedBytesBound: 0,
-    resourceAttributeCount: 0,
-    scopeItems: 0,
-    scopeAttributeCount: 0,
-    sharedBytes: 0,
-    metadataCount: 0,
-    metadataBytes: 0,
-    kindTag: 0,
-    kindPoints: 0,
-    isKindPlain: true,
-    timeAt: -1,
-    otherTimeAt: -1,
-    traceIdAt: 0,
-    traceIdLength: 0,
-    spanIdAt: 0,
-    spanIdLength: 0,
-    parentSpanIdLength: 0,
-    attributeCount: 0,
-    bucketCount: 0,
-    boundCount: 0,
-  }
-}

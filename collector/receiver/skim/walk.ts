@@ -4,50 +4,12 @@
  * reader's, which throws what the decoder would.
  */
 import { messageDepthMax } from '#telemetry/otlp/protobuf.ts'
-import { readLength, readTag, readVarint, skipField, type WireReader } from '#telemetry/otlp/wire-reader.ts'
+import { readLength, readTag, readVarint, skipField } from '#telemetry/otlp/wire-reader.ts'
 import { attributesMax } from '../rejections.ts'
 import { leaveToDecoder } from './left-to-decoder.ts'
 import { acts, keyValuePlan, type Plan } from './plan.ts'
 import { isPlainHistogramPoint, isPlainLogRecord, isPlainPoint, isPlainSpan } from './plain-items.ts'
-
-/** One flat object: the walk keeps here what is found of the request, of the scope, of the metric and of the item it is in. */
-export interface Skim extends WireReader {
-  /** The window of times, as halves. */
-  readonly fromHigh: number
-  readonly fromLow: number
-  readonly toHigh: number
-  readonly toLow: number
-
-  items: number
-  hasUntimedItem: boolean
-  /** At least as many bytes as attributes of scopes and metrics would take, kept with every item. */
-  copiedBytesBound: number
-
-  resourceAttributeCount: number
-
-  scopeItems: number
-  scopeAttributeCount: number
-  sharedBytes: number
-
-  metadataCount: number
-  metadataBytes: number
-  /** Which kind the metric is, by the tag that came last: what came before of another kind does not count. */
-  kindTag: number
-  kindPoints: number
-  isKindPlain: boolean
-
-  /** Where the item's times lie; -1 without. */
-  timeAt: number
-  otherTimeAt: number
-  traceIdAt: number
-  traceIdLength: number
-  spanIdAt: number
-  spanIdLength: number
-  parentSpanIdLength: number
-  attributeCount: number
-  bucketCount: number
-  boundCount: number
-}
+import type { Skim } from './skim-state.ts'
 
 /** A byte on the wire becomes at most this many characters: a control character is written \u0000, and again in base64. */
 const charactersPerByteMax = 8
