@@ -2,6 +2,7 @@ import { mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from '#runtime/logger.ts'
 import type { SelfMetrics } from '#runtime/self-metrics.ts'
+import { syncNamesUpTo } from '#runtime/sync-folder.ts'
 import { type Signal, signals } from '#telemetry/otlp/messages.ts'
 import { type LocalPartition, openLocalPartition } from './local-partition.ts'
 import { type Queue, topicBySignal } from './queue.ts'
@@ -55,6 +56,7 @@ export const openLocalLog = async (settings: LocalLogSettings): Promise<Queue> =
       now: settings.now ?? Date.now,
       onSync: (durationMillis) => syncMillis?.record(durationMillis, { topic }),
     })
+    await syncNamesUpTo(settings.dataDir, join(folder, topic, '0'))
     partitions.set(signal, partition)
   }
   const partitionOf = (signal: Signal): LocalPartition => {

@@ -2,6 +2,8 @@ import { type FileHandle, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type LogEntry, decodeEntry } from './log-entry.ts'
 
+export { syncFolder } from '#runtime/sync-folder.ts'
+
 /** A file of the log. It holds the entries from `firstOffset` on, up to the next segment's. */
 export interface Segment {
   readonly firstOffset: number
@@ -80,16 +82,6 @@ const readAt = async (file: FileHandle, position: number, byteCount: number): Pr
     filled += bytesRead
   }
   return buffer.subarray(0, filled)
-}
-
-/** Makes names in a folder (new and removed files) survive loss of power. */
-export const syncFolder = async (folder: string): Promise<void> => {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
 
 export const removeSegment = (segment: Segment): Promise<void> => rm(segment.path, { force: true })
