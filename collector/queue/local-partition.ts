@@ -62,6 +62,7 @@ export const openLocalPartition = async (settings: LocalPartitionSettings): Prom
 
   const recentExports = createRecentExports()
   const segments = await listSegments(settings.folder)
+  await syncLeftovers(settings.folder, segments.at(-1))
   const backlog = createBacklog()
   let nextOffset = await recover(segments, { recentExports, backlog, logger, position })
   /** Records before this one are on disk for good; those from here to `nextOffset` are pending. */
@@ -290,6 +291,22 @@ export const openLocalPartition = async (settings: LocalPartitionSettings): Prom
       await active?.file.close()
       active = undefined
     },
+  }
+}
+
+/**
+ * A process that was killed may have left names, and the last bytes, in memory only. From here on they count as durable:
+ * an export that is sent again is acknowledged because it was found there, and the range that the position names is
+ * written.
+ */
+const syncLeftovers = async (folder: string, last: Segment | undefined): Promise<void> => {
+  await syncFolder(folder)
+  if (last === undefined) return
+  const file = await open(last.path, 'r')
+  try {
+    await file.datasync()
+  } finally {
+    await file.close()
   }
 }
 

@@ -154,4 +154,9 @@ describe('a queue whose power is cut', () => {
     expect(removed.length).toBeGreaterThan(5)
     expect(await brokenByCuts(session, cutCount)).toEqual([])
   }, 60_000)
+
+  it('has what it took for an export sent again, though the process that wrote it was killed before', async () => {
+    const runs = Array.from({ length: 5 }, (_, index) => ({ firstExport: index * 25, acknowledge: 30 }))
+    expect(await brokenByCuts(await recordSession('killed', runs), cutCount)).toEqual([])
+  }, 60_000)
 })
