@@ -255,6 +255,57 @@ const rowCountOf = (batch: Batch): number => batch.blocks().reduce((sum, { rowCo
 const unknownFieldOf = (byteCount: number): Buffer =>
   Buffer.from(lengthDelimited(15, Buffer.alloc(byteCount)))
 
+/** An export of a resource alone, with its service's name. */
+const resourceExport = (name: string, byteCount = 0): Buffer => {
+  const value = lengthDelimited(1, Buffer.concat([Buffer.from(name), Buffer.alloc(byteCount, 'x')]))
+  const attribute = Buffer.concat([
+    lengthDelimited(1, Buffer.from('service.name')),
+    lengthDelimited(2, value),
+  ])
+  return lengthDelimited(1, lengthDelimited(1, lengthDelimited(1, attribute)))
+}
+
+const resourcesOf = (gather: Gather, payloads: readonly Buffer[]) =>
+  gather('traces', recordsOf(payloads)).resources()
+
+describe.each(Object.entries(engines))('resources in %s', (_name, engine) => {
+  const walk = createBatchWalk(engine)
+  const gather: Gather = (signal, records) => walked(walk, signal, records)
+
+  it('are found again, and those that are not remembered are read again', () => {
+    const many = Array.from({ length: 20_000 }, (_, index) => resourceExport(`service ${index}`))
+    // Beyond what is remembered of one, and of all.
+    const large = Array.from({ length: 40 }, (_, index) => resourceExport(`large ${index % 20}`, 1 << 14))
+    const middle = Array.from({ length: 1100 }, (_, index) => resourceExport(`middle ${index}`, 16_000))
+    for (const payloads of [many.slice(0, 10), many, many.slice(0, 10), large, middle, many.slice(5, 15)])
+      expect(resourcesOf(gather, [...payloads, ...payloads.toReversed()])).toEqual(
+        resourcesOf(plainBatch, [...payloads, ...payloads.toReversed()]),
+      )
+  }, 60_000)
+
+  it('are those of the tenant that they came from', () => {
+    const payload = resourceExport('one')
+    const records = ['acme', 'default', 'acme'].map((tenant, offset) => ({
+      offset,
+      queuedAtMillis: receivedAtMillis,
+      tenant,
+      payload,
+    }))
+    for (const some of [records.slice(0, 1), records]) expect(expectSameRows('traces', some)).toBe(true)
+  })
+
+  it('are known to one walk while another one runs between', () => {
+    const other = createBatchWalk(engine)
+    const gatherElsewhere: Gather = (signal, records) => walked(other, signal, records)
+    for (const names of [['a', 'b'], ['b', 'c'], ['a']]) {
+      const payloads = names.map((name) => resourceExport(name))
+      expect(resourcesOf(gather, payloads)).toEqual(resourcesOf(plainBatch, payloads))
+      const others = [resourceExport('elsewhere'), ...payloads]
+      expect(resourcesOf(gatherElsewhere, others)).toEqual(resourcesOf(plainBatch, others))
+    }
+  })
+})
+
 describe.each(Object.entries(walks))('the walk in %s', (_name, walk) => {
   it('yields within a metric of many points', () => {
     const dataPoints = Array.from({ length: 5000 }, (_, index) => ({

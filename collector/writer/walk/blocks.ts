@@ -1,10 +1,15 @@
 /**
- * The blocks of a batch: rows of one table and one day. Each begins with four words: the next block, its table, its day,
- * its rows (rows.ts); what follows is the table's own.
+ * The blocks of a batch: rows of one table and one day. Each begins with six words: the next block, its table, its day,
+ * its rows (rows.ts), a stream of runs, and how many rows these hold; what follows is the table's own.
+ *
+ * A run are rows that follow each other and come from one scope of one record. It has four words: how many, the record, the
+ * resource, the scope.
  */
 import { fail } from './host.ts'
 import { timeOutOfRange } from './faults.ts'
 import { loadWord, storeWord, truncate } from './memory.ts'
+import { rowCount } from './rows.ts'
+import { appendWord, newStream } from './stream.ts'
 
 /** Tables by number, in the order of tables.ts. */
 export const spansTable: i32 = 0
@@ -15,10 +20,12 @@ export const histogramTable: i32 = 4
 export const exponentialTable: i32 = 5
 export const summaryTable: i32 = 6
 
-export const blockHeaderBytes: i32 = 16
+export const blockHeaderBytes: i32 = 24
 export const tableField: i32 = 4
 export const dayField: i32 = 8
 export const rowsField: i32 = 12
+export const runsField: i32 = 16
+const rowsInRunsField: i32 = 20
 
 let first: i32 = 0
 let latest: i32 = 0
@@ -54,8 +61,25 @@ export function addBlock(block: i32, table: i32, day: i32, rows: i32): void {
   storeWord(block + tableField, table)
   storeWord(block + dayField, day)
   storeWord(block + rowsField, rows)
+  storeWord(block + runsField, newStream())
+  storeWord(block + rowsInRunsField, 0)
   first = block
   latest = block
+}
+
+/** All rows that are in no run yet come from here. */
+export function endRuns(record: i32, resource: i32, scope: i32): void {
+  for (let block = first; block !== 0; block = loadWord(block)) {
+    const count = rowCount(rowsOf(block))
+    const countBefore = loadWord(block + rowsInRunsField)
+    if (count === countBefore) continue
+    const runs = loadWord(block + runsField)
+    appendWord(runs, count - countBefore)
+    appendWord(runs, record)
+    appendWord(runs, resource)
+    appendWord(runs, scope)
+    storeWord(block + rowsInRunsField, count)
+  }
 }
 
 /** A day is so many times 2^16 nanoseconds, exactly. */

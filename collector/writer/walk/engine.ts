@@ -7,14 +7,13 @@ import {
   appendItems,
   begin,
   beginRecord,
-  countSubject,
   firstBlock,
-  hashOf,
+  forgetSubjects,
   limitHeap,
   logs,
   metrics,
+  seenResources,
   setQueuedTime,
-  takeMessages,
   traces,
 } from './walk.ts'
 
@@ -24,14 +23,13 @@ export interface WalkEngine {
   heapBytes(): Uint8Array
   allocate(byteCount: number): number
   begin(): void
-  beginRecord(): void
-  firstBlock(): number
+  /** A record of the heap, behind which are `zeroBytesBehind` bytes of room. Its number is given back in runs (blocks.ts). */
+  beginRecord(signal: number, start: number, end: number, recordNumber: number, tenantNumber: number): void
   setQueuedTime(low: number, high: number): void
-  appendItems(signal: number, start: number, end: number, countMax: number): number
-  hashOf(at: number, length: number): number
-  /** Messages of a Resource or an InstrumentationScope, which count towards those that a record may have. */
-  countSubject(start: number, end: number, isResource: boolean): number
-  takeMessages(count: number): void
+  /** Goes on with the record. How many items that were; fewer than `countMax` when it has come to its end. */
+  appendItems(countMax: number): number
+  firstBlock(): number
+  seenResources(): number
   /** What needs more than so many bytes of heap makes no rows (`HeapFull`). */
   limitHeap(byteCount: number): void
 }
@@ -45,22 +43,31 @@ export const signalNumbers: Readonly<Record<Signal, number>> = {
 
 /** The walk as TypeScript in this process. */
 export const typescriptEngine = (host: Host): WalkEngine => {
-  serveWalk(host)
-  dropHeap()
+  const takeOver = (): void => {
+    served = host
+    serveWalk(host)
+    dropHeap()
+    forgetSubjects()
+  }
+  takeOver()
   return {
     heapBytes,
     allocate,
-    begin,
+    begin: () => {
+      if (served !== host) takeOver()
+      begin()
+    },
     beginRecord,
-    firstBlock,
     setQueuedTime,
     appendItems,
-    hashOf,
-    countSubject,
-    takeMessages,
+    firstBlock,
+    seenResources,
     limitHeap,
   }
 }
+
+/** Modules are there once: of several engines, one after the other has them. */
+let served: Host | undefined
 
 /** The walk as WebAssembly. @throws CompileError where this machine cannot run it */
 export const webAssemblyEngine = (bytes: Uint8Array<ArrayBuffer>) => {

@@ -10,11 +10,6 @@ export class HeapReader {
     this.#words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2)
   }
 
-  /** The heap is another array once it has grown. */
-  isOf(bytes: Uint8Array): boolean {
-    return this.#bytes === bytes
-  }
-
   word(at: number): number {
     return this.#words[at >> 2] ?? 0
   }
@@ -29,6 +24,12 @@ export class HeapReader {
       chunks.push(this.#bytes.subarray(start, end))
     }
     return chunks
+  }
+
+  /** A stream of words. */
+  streamWords(stream: number): Int32Array {
+    const bytes = Buffer.concat(this.stream(stream))
+    return new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)
   }
 
   /** The cells of a column, page by page (rows.ts). */

@@ -1,6 +1,6 @@
 /**
- * What the walk leaves to the program around it: to give up a record, and values that are rare. Results of more than one
- * number are left on the heap. The WebAssembly build imports these functions (host.wasm.ts).
+ * What the walk leaves to the program around it: to give up a record, values that are rare, and what it sees for the first
+ * time. Results of more than one number are left on the heap. The WebAssembly build imports these functions (host.wasm.ts).
  */
 export interface Host {
   /** Ends the walk of this record. */
@@ -13,6 +13,11 @@ export interface Host {
   rewriteMetric(at: i32, length: i32): i32
   /** Where the sampling threshold of a trace state lies, in two halves. */
   readThreshold(at: i32, length: i32): i32
+  /** The number of a resource, or of a scope, that the record under way came from. */
+  readResource(at: i32, length: i32, schemaUrlAt: i32, schemaUrlLength: i32): i32
+  readScope(at: i32, length: i32, schemaUrlAt: i32, schemaUrlLength: i32): i32
+  /** The numbers given so far are not used any more. */
+  forgetNumbers(): void
 }
 
 let host: Host
@@ -39,4 +44,16 @@ export function readThreshold(at: i32, length: i32): i32 {
 
 export function rewriteMetric(at: i32, length: i32): i32 {
   return host.rewriteMetric(at, length)
+}
+
+export function readResource(at: i32, length: i32, schemaUrlAt: i32, schemaUrlLength: i32): i32 {
+  return host.readResource(at, length, schemaUrlAt, schemaUrlLength)
+}
+
+export function readScope(at: i32, length: i32, schemaUrlAt: i32, schemaUrlLength: i32): i32 {
+  return host.readScope(at, length, schemaUrlAt, schemaUrlLength)
+}
+
+export function forgetNumbers(): void {
+  host.forgetNumbers()
 }

@@ -3,12 +3,12 @@
  * takes memory.wasm.ts in place of this module. Values are little-endian, 64-bit integers are two halves, and every 32-bit
  * integer is signed.
  *
- * Nothing is freed by itself: memory is taken in turn, and `freeAll` starts again from the beginning.
+ * Nothing is freed by itself: memory is taken in turn, and `freeAll` starts again behind what is kept.
  */
 import { heapFull } from './faults.ts'
 import { fail } from './host.ts'
 
-const heapBytesMin = 1 << 24
+const heapBytesMin = 1 << 25
 /** No address of anything: 0 says that there is none. */
 const firstAddress = 16
 /** Loops that copy or compare need not look where the heap ends. */
@@ -17,33 +17,47 @@ const slackBytes = 64
 let bytes = new Uint8Array(heapBytesMin)
 let words = new Int32Array(bytes.buffer)
 let view = new DataView(bytes.buffer)
+/** What lies before it is kept. */
+let base = firstAddress
 let top = firstAddress
 let limit = heapBytesMin
 
 /** The whole heap; another array after any act of the walk. */
 export const heapBytes = (): Uint8Array => bytes
 
-/** Gives back what a large batch took. */
+/** Gives back what a large batch took, and what was kept is lost. */
 export const dropHeap = (): void => {
   if (bytes.length > heapBytesMin) replace(new Uint8Array(heapBytesMin))
-  top = firstAddress
+  top = base
 }
 
-/** What needs more than so many bytes makes no rows. Addresses are signed, so it is less than 2 GiB. */
+/** What needs more than so many bytes beside what is kept makes no rows. Addresses are signed, so it is less than 2 GiB. */
 export function limitHeap(byteCount: i32): void {
   limit = byteCount
 }
 
 export function allocate(byteCount: i32): i32 {
+  if (byteCount < 0 || byteCount > limit - slackBytes - (top - base)) fail(heapFull, 0)
+  return take(byteCount)
+}
+
+function take(byteCount: i32): i32 {
   const address = top
-  if (byteCount < 0 || byteCount > limit - slackBytes - top) fail(heapFull, 0)
   top += (byteCount + 7) & -8
   if (top + slackBytes > bytes.length) grow(top + slackBytes)
   return address
 }
 
 export function freeAll(): void {
-  top = firstAddress
+  top = base
+}
+
+/** Takes memory that is not freed, and frees the rest. It may hold anything. */
+export function keep(byteCount: i32): i32 {
+  freeAll()
+  const address = take(byteCount)
+  base = top
+  return address
 }
 
 function grow(byteCount: i32): void {

@@ -10,16 +10,18 @@ import {
   messageDepthMax,
   messagesPerRequestMax,
 } from '#telemetry/otlp/protobuf.ts'
+import { lengthDelimited } from '#telemetry/otlp/length-delimited.ts'
 import { createWireReader, readLength, readTag } from '#telemetry/otlp/wire-reader.ts'
 import { samplingThreshold } from '#telemetry/sampling.ts'
 import type { WalkEngine } from './engine.ts'
 import * as faults from './faults.ts'
 import type { Host } from './host.ts'
-import { lengthDelimited } from '#telemetry/otlp/length-delimited.ts'
+import type { Origins } from './origins.ts'
 
 /** The record under way: messages say where in it the fault is. */
 export interface WalkedRecord {
   subject: string
+  tenant: string
   address: number
   byteCount: number
 }
@@ -51,10 +53,11 @@ export class HeapFull extends InvalidInput {
   }
 }
 
-/** The plain part of the walk: values that are rare, and errors. */
+/** The plain part of the walk: values that are rare, what is new, and errors. */
 export const createWalkHost = (
   engine: () => WalkEngine,
   record: () => WalkedRecord,
+  origins: Origins,
   heapBytesMax: number,
 ): Host => {
   const bytesAt = (at: number, length: number): Buffer => {
@@ -119,6 +122,17 @@ export const createWalkHost = (
       viewAt(to, 8).setBigUint64(0, threshold, true)
       return to
     },
+    readResource: (at, length, schemaUrlAt, schemaUrlLength) =>
+      origins.addResource(record().tenant, {
+        message: bytesAt(at, length),
+        schemaUrl: bytesAt(schemaUrlAt, schemaUrlLength),
+      }),
+    readScope: (at, length, schemaUrlAt, schemaUrlLength) =>
+      origins.addScope({
+        message: bytesAt(at, length),
+        schemaUrl: bytesAt(schemaUrlAt, schemaUrlLength),
+      }),
+    forgetNumbers: () => origins.clear(),
   }
 }
 

@@ -24,7 +24,7 @@ export let high: i32 = 0
 /** How many the record under way may still have. */
 export let messagesLeft: i32 = messagesMax
 
-export function beginRecord(): void {
+export function beginMessages(): void {
   messagesLeft = messagesMax
 }
 

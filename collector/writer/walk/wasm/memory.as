@@ -7,12 +7,16 @@ import { fail } from './host'
 const firstAddress: i32 = 16
 const slackBytes: i32 = 64
 const pageBytesLog2: i32 = 16
+let base: i32 = firstAddress
 let top: i32 = firstAddress
 let limit: i32 = 1 << 24
 export function limitHeap(byteCount: i32): void { limit = byteCount }
 export function allocate(byteCount: i32): i32 {
+  if (byteCount < 0 || byteCount > limit - slackBytes - (top - base)) fail(heapFull, 0)
+  return take(byteCount)
+}
+function take(byteCount: i32): i32 {
   const address = top
-  if (byteCount < 0 || byteCount > limit - slackBytes - top) fail(heapFull, 0)
   top += (byteCount + 7) & -8
   const missing = top + slackBytes - (memory.size() << pageBytesLog2)
   if (missing > 0) grow((missing + 0xffff) >> pageBytesLog2)
@@ -22,7 +26,13 @@ export function allocate(byteCount: i32): i32 {
 function grow(pages: i32): void {
   if (memory.grow(max(pages, memory.size())) < 0 && memory.grow(pages) < 0) fail(heapFull, 0)
 }
-export function freeAll(): void { top = firstAddress }
+export function freeAll(): void { top = base }
+export function keep(byteCount: i32): i32 {
+  freeAll()
+  const address = take(byteCount)
+  base = top
+  return address
+}
 export function loadByte(at: i32): i32 { return load<u8>(at) }
 export function storeByte(at: i32, value: i32): void { store<u8>(at, value) }
 export function loadWord(at: i32): i32 { return load<i32>(at) }
