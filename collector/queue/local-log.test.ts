@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto'
 import { getEventListeners } from 'node:events'
 import {
   appendFile,
@@ -133,6 +134,46 @@ describe('the local log', () => {
     await open()
     expect(await append('same')).toBe('duplicate')
     expect(textsOf(await readAll())).toEqual(['same', 'same'])
+  })
+
+  it('knows a large export that is sent again, also while the first is on its way and after a restart', async () => {
+    const large = randomBytes(3_500_000)
+    const appendLarge = () => queue?.append('traces', { tenant: 'default', payload: large })
+    await open()
+    expect(await Promise.all([appendLarge(), appendLarge(), append('a')])).toEqual([
+      'appended',
+      'duplicate',
+      'appended',
+    ])
+    await queue?.close()
+    await open()
+    expect(await appendLarge()).toBe('duplicate')
+    const records = await queue?.partition('traces').readRange(0, 1)
+    const sizes = records?.map((record) => record.payload.length)
+    expect(sizes?.toSorted((a, b) => a - b)).toEqual([1, large.length])
+    expect(records?.some((record) => large.equals(record.payload))).toBe(true)
+  })
+
+  it('lets others go on while it looks over a large export', async () => {
+    await open()
+    const large = Buffer.alloc(60 << 20, 'a')
+    const atOnce = performance.now()
+    createHash('sha256').update(large).digest()
+    const atOnceMillis = performance.now() - atOnce
+    const startedAt = performance.now()
+    const appending = queue?.append('traces', { tenant: 'default', payload: large })
+    expect(performance.now() - startedAt).toBeLessThan(atOnceMillis / 4)
+    expect(await appending).toBe('appended')
+  })
+
+  it('refuses an export that it was still looking over when it was closed', async () => {
+    await open()
+    const large = { tenant: 'default', payload: Buffer.alloc(3_500_000, 'a') }
+    const outcome = queue?.append('traces', large).catch((error: unknown) => error)
+    await queue?.close()
+    expect(await outcome).toBeInstanceOf(Unavailable)
+    await open()
+    expect(queue?.partition('traces').lag()).toMatchObject({ recordsBehind: 0 })
   })
 
   it('stores records that may repeat as often as they come', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Unavailable, messageOf } from '#runtime/errors.ts'
 import type { Logger } from '#runtime/logger.ts'
 import { type Backlog, createBacklog } from './backlog.ts'
-import { type LogEntry, encodeEntry } from './log-entry.ts'
+import { type EncodedEntry, type LogEntry, encodeEntry } from './log-entry.ts'
 import { loadLogId } from './log-id.ts'
 import { loadPosition, storePosition } from './position-file.ts'
 import type { NewRecord, Position, QueueLag, QueuePartition, QueuedRecord, RangeLimits } from './queue.ts'
@@ -39,9 +39,7 @@ export interface LocalPartition extends QueuePartition {
   close(): Promise<void>
 }
 
-interface Pending {
-  pieces: Uint8Array[]
-  byteCount: number
+interface Pending extends EncodedEntry {
   queuedAtMillis: number
   done: PromiseWithResolvers<void>
 }
@@ -111,10 +109,11 @@ export const openLocalPartition = async (settings: LocalPartitionSettings): Prom
     pendingBytes = 0
     try {
       const { segment, file } = await openSegment()
+      for (const { sealed } of batch) await sealed
       const startedAt = performance.now()
       await writeAll(
         file,
-        batch.flatMap((entry) => entry.pieces),
+        batch.flatMap((entry) => entry.parts),
       )
       await file.datasync()
       settings.onSync?.(performance.now() - startedAt, batch.length)
@@ -151,9 +150,10 @@ export const openLocalPartition = async (settings: LocalPartitionSettings): Prom
   const unwrittenBytes = (): number => bytesBehind(position.next)
 
   const append = async (record: NewRecord): Promise<'appended' | 'duplicate'> => {
+    const contentHash = record.mayRepeat === true ? '' : await contentHashOf(record.tenant, record.payload)
+    // From here on in one go, so that what is checked still holds when the record is in line.
     if (isClosed) throw new Unavailable('the queue is closed')
     const queuedAtMillis = now()
-    const contentHash = record.mayRepeat === true ? '' : contentHashOf(record.tenant, record.payload)
     const known = contentHash === '' ? undefined : recentExports.find(contentHash, queuedAtMillis)
     if (known !== undefined) {
       await known
@@ -172,10 +172,10 @@ export const openLocalPartition = async (settings: LocalPartitionSettings): Prom
       payload: record.payload,
     }
     nextOffset += 1
-    const { pieces, byteCount } = encodeEntry(entry)
+    const encoded = encodeEntry(entry)
     const done = Promise.withResolvers<void>()
-    pending.push({ pieces, byteCount, queuedAtMillis, done })
-    pendingBytes += byteCount
+    pending.push({ ...encoded, queuedAtMillis, done })
+    pendingBytes += encoded.byteCount
     if (contentHash !== '') recentExports.add(contentHash, queuedAtMillis, done.promise)
     flushing ??= flush()
     await done.promise
@@ -310,12 +310,12 @@ const syncLeftovers = async (folder: string, last: Segment | undefined): Promise
   }
 }
 
-const writeAll = async (file: FileHandle, pieces: Uint8Array[]): Promise<void> => {
-  const expected = pieces.reduce((sum, piece) => sum + piece.length, 0)
-  const { bytesWritten } = await file.writev(pieces)
+const writeAll = async (file: FileHandle, parts: Uint8Array[]): Promise<void> => {
+  const expected = parts.reduce((sum, part) => sum + part.length, 0)
+  const { bytesWritten } = await file.writev(parts)
   if (bytesWritten === expected) return
   // A short write (a nearly full disk, or more than the system takes at once): the rest goes by itself.
-  const rest = Buffer.concat(pieces).subarray(bytesWritten)
+  const rest = Buffer.concat(parts).subarray(bytesWritten)
   let written = 0
   while (written < rest.length) {
     const result = await file.write(rest, written, rest.length - written)

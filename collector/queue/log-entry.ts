@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import { pieceBytesMax, piecesOf } from './pieces.ts'
 
 /**
  * One record in a segment of the local log, little-endian:
@@ -23,8 +24,16 @@ const bodyBytesMax = 1 << 30
 
 const noHash = Buffer.alloc(16)
 
-/** The bytes of an entry in pieces, so that the payload is not copied. */
-export const encodeEntry = (entry: LogEntry): { pieces: Uint8Array[]; byteCount: number } => {
+export interface EncodedEntry {
+  /** In parts, so that the payload is not copied. */
+  parts: Uint8Array[]
+  byteCount: number
+  /** Where the payload is large, its checksum is there only when this resolves. */
+  sealed: Promise<void> | undefined
+}
+
+export const encodeEntry = (entry: LogEntry): EncodedEntry => {
+  const { payload } = entry
   const tenant = Buffer.from(entry.tenant, 'utf8')
   const head = Buffer.alloc(frameBytes + fixedBodyBytes + tenant.length)
   head.writeBigUInt64LE(BigInt(entry.offset), 8)
@@ -32,10 +41,22 @@ export const encodeEntry = (entry: LogEntry): { pieces: Uint8Array[]; byteCount:
   if (entry.contentHash !== '') head.write(entry.contentHash, 24, 'hex')
   head.writeUInt16LE(tenant.length, 40)
   tenant.copy(head, frameBytes + fixedBodyBytes)
-  const bodyBytes = head.length - frameBytes + entry.payload.length
+  const bodyBytes = head.length - frameBytes + payload.length
   head.writeUInt32LE(bodyBytes, 0)
-  head.writeUInt32LE(crc32(entry.payload, crc32(head.subarray(frameBytes))), 4)
-  return { pieces: [head, entry.payload], byteCount: frameBytes + bodyBytes }
+  const ofHead = crc32(head.subarray(frameBytes))
+  const isLarge = payload.length > pieceBytesMax
+  if (!isLarge) head.writeUInt32LE(crc32(payload, ofHead), 4)
+  return {
+    parts: [head, payload],
+    byteCount: frameBytes + bodyBytes,
+    sealed: isLarge ? seal(head, ofHead, payload) : undefined,
+  }
+}
+
+const seal = async (head: Buffer, ofHead: number, payload: Uint8Array): Promise<void> => {
+  let checksum = ofHead
+  for await (const piece of piecesOf(payload)) checksum = crc32(piece, checksum)
+  head.writeUInt32LE(checksum, 4)
 }
 
 export type Decoded =

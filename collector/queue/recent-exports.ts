@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto'
+import { type Hash, createHash } from 'node:crypto'
+import { pieceBytesMax, piecesOf } from './pieces.ts'
 
 /**
  * Remembers the content of recent exports, so that one which a client sends again (its acknowledgement was lost) is not
@@ -14,9 +15,18 @@ export interface RecentExports {
 const exportsMax = 65_536
 const ageMillisMax = 10 * 60_000
 
-/** 16 bytes of SHA-256 as hex. Tenants never share a hash. */
-export const contentHashOf = (tenant: string, payload: Uint8Array): string =>
-  createHash('sha256').update(`${tenant}\0`).update(payload).digest('hex').slice(0, 32)
+/** 16 bytes of SHA-256 as hex. Tenants never share a hash. Of a large payload it is made in pieces. */
+export const contentHashOf = (tenant: string, payload: Uint8Array): string | Promise<string> => {
+  const hash = createHash('sha256').update(`${tenant}\0`)
+  return payload.length <= pieceBytesMax ? digestOf(hash.update(payload)) : hashPieces(hash, payload)
+}
+
+const hashPieces = async (hash: Hash, payload: Uint8Array): Promise<string> => {
+  for await (const piece of piecesOf(payload)) hash.update(piece)
+  return digestOf(hash)
+}
+
+const digestOf = (hash: Hash): string => hash.digest('hex').slice(0, 32)
 
 export const createRecentExports = (): RecentExports => {
   const byHash = new Map<string, { atMillis: number; durable: Promise<void> }>()
