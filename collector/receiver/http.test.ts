@@ -134,12 +134,14 @@ describe('OTLP/HTTP', () => {
     ['deflate', deflateSync],
     ['zstd', zstdCompressSync],
     ['identity', (body: Uint8Array) => body],
-  ])('reads Content-Encoding %s', async (encoding, compress) => {
-    const { post, queued } = await startReceiver()
-    const body = tracesProtobuf(spanJson())
-    const answer = await post('traces', compress(body), { ...protobuf, 'content-encoding': encoding })
-    expect(answer.status).toBe(200)
-    expect(Buffer.from((await queued('traces')).payload).equals(body)).toBe(true)
+  ])('reads Content-Encoding %s, small bodies and large ones', async (encoding, compress) => {
+    for (const name of ['GET /', randomBytes(1_750_000).toString('hex')]) {
+      const { post, queued } = await startReceiver()
+      const body = tracesProtobuf(spanJson({ name }))
+      const answer = await post('traces', compress(body), { ...protobuf, 'content-encoding': encoding })
+      expect(answer.status).toBe(200)
+      expect(Buffer.from((await queued('traces')).payload).equals(body)).toBe(true)
+    }
   })
 
   it('answers an empty request with success and queues nothing', async () => {
