@@ -3,24 +3,24 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:http2'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  Client,
-  compressionAlgorithms,
-  credentials,
-  Metadata,
-  type ServiceError,
-  status,
-} from '@grpc/grpc-js'
+import { type ServiceError, status } from '@grpc/grpc-js'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-grpc'
 import { TracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Unavailable } from '#runtime/errors.ts'
 import { silentLogger } from '#runtime/logger.ts'
 import { createSelfMetrics } from '#runtime/self-metrics.ts'
-import { responseDescriptors, statusDescriptor } from '#telemetry/otlp/export-response.ts'
+import { responseDescriptors } from '#telemetry/otlp/export-response.ts'
 import { decodeExportRequestJson } from '#telemetry/otlp/json.ts'
 import { type Signal } from '#telemetry/otlp/messages.ts'
 import { decodeExportRequest, decodeMessage, encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
+import {
+  type GrpcCallOptions,
+  exportOverGrpc,
+  grpcServices,
+  retryInfo,
+  statusOf,
+} from '../../test/harness/export-over-grpc.ts'
 import { type LocalLogSettings, openLocalLog } from '../queue/local-log.ts'
 import { createReceiver, type ReceiverSettings } from './receiver.ts'
 
@@ -30,12 +30,6 @@ afterEach(async () => {
 })
 
 const dayNanos = 86_400_000_000_000n
-const services: Record<Signal, string> = {
-  traces: 'opentelemetry.proto.collector.trace.v1.TraceService',
-  logs: 'opentelemetry.proto.collector.logs.v1.LogsService',
-  metrics: 'opentelemetry.proto.collector.metrics.v1.MetricsService',
-}
-const asIs = (bytes: Buffer): Buffer => bytes
 
 const startReceiver = async (
   settings: Partial<ReceiverSettings> = {},
@@ -59,34 +53,8 @@ const startReceiver = async (
   stops.push(() => receiver.stop())
   const { grpcUrl } = await receiver.start()
 
-  const send = (
-    signal: Signal,
-    bytes: Uint8Array,
-    options: { isGzip?: boolean; token?: string } = {},
-  ): Promise<Buffer> => {
-    const client = new Client(new URL(grpcUrl).host, credentials.createInsecure(), {
-      'grpc.max_send_message_length': -1,
-      ...(options.isGzip === true
-        ? { 'grpc.default_compression_algorithm': compressionAlgorithms.gzip }
-        : {}),
-    })
-    stops.push(async () => client.close())
-    const metadata = new Metadata()
-    if (options.token !== undefined) metadata.set('authorization', `Bearer ${options.token}`)
-    const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
-    client.makeUnaryRequest(
-      `/${services[signal]}/Export`,
-      asIs,
-      asIs,
-      Buffer.from(bytes),
-      metadata,
-      (error, response) => {
-        if (error === null) resolve(response ?? Buffer.alloc(0))
-        else reject(error)
-      },
-    )
-    return promise
-  }
+  const send = (signal: Signal, bytes: Uint8Array, options?: GrpcCallOptions) =>
+    exportOverGrpc(grpcUrl, signal, bytes, options)
   const refused = (...args: Parameters<typeof send>): Promise<ServiceError> =>
     send(...args).then(
       () => {
@@ -114,10 +82,6 @@ const traces = (...spans: Record<string, unknown>[]): Uint8Array => {
   }))
   const request = { resourceSpans: [{ scopeSpans: [{ spans: whole }] }] }
   return encodeExportRequest('traces', decodeExportRequestJson('traces', JSON.stringify(request)))
-}
-const detailsOf = (error: ServiceError) => {
-  const [bytes] = error.metadata.get('grpc-status-details-bin')
-  return decodeMessage(statusDescriptor, Buffer.from(bytes ?? ''), 'status')
 }
 
 describe('OTLP/gRPC', () => {
@@ -154,7 +118,7 @@ describe('OTLP/gRPC', () => {
     const { send, refused } = await startReceiver()
     const error = await refused('traces', traces({}).subarray(0, 25))
     expect(error.code).toBe(status.INVALID_ARGUMENT)
-    expect(detailsOf(error)).toMatchObject({ code: 3, details: [] })
+    expect(statusOf(error)).toMatchObject({ code: 3, details: [] })
     expect(await send('traces', traces({}))).toHaveLength(0)
   })
 
@@ -176,9 +140,7 @@ describe('OTLP/gRPC', () => {
     await send('traces', traces({})).catch(() => undefined)
     const error = await refused('traces', traces({ name: 'another' }))
     expect(error.code).toBe(status.UNAVAILABLE)
-    const { details } = detailsOf(error)
-    expect(details[0]?.typeUrl).toBe('type.googleapis.com/google.rpc.RetryInfo')
-    expect([...(details[0]?.value ?? [])]).toEqual([0x0a, 2, 0x08, 1])
+    expect(statusOf(error).details).toEqual([retryInfo])
   })
 
   it('refuses more bytes in flight than the budget has as UNAVAILABLE', async () => {
@@ -193,7 +155,7 @@ describe('OTLP/gRPC', () => {
     stops.push(async () => session.destroy())
     const call = session.request({
       ':method': 'POST',
-      ':path': `/${services.traces}/Export`,
+      ':path': `/${grpcServices.traces}/Export`,
       'content-type': 'application/grpc',
       te: 'trailers',
     })

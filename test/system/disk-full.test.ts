@@ -3,15 +3,20 @@ import { mkdir, mkdtemp, open, readdir, rm, stat, statfs } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { type ServiceError, status as rpcStatus } from '@grpc/grpc-js'
 import { afterEach, describe, expect, it, onTestFailed } from 'vitest'
 import { silentLogger } from '#runtime/logger.ts'
 import { type DiskGuard, createDiskGuard } from '#runtime/disk-guard.ts'
 import { openStore } from '#storage/connection.ts'
+import { dropExpiredPartitions } from '#storage/expired-partitions.ts'
+import { migrate } from '#storage/migrations/migrate.ts'
+import { applyRetention } from '#storage/retention.ts'
 import { sql } from '#storage/sql.ts'
 import { encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
 import { createCorpus, spansOf } from '../bench/corpus.ts'
 import { type BackendProcess, startBackendProcess } from '../harness/backend.ts'
 import { eventually } from '../harness/eventually.ts'
+import { exportOverGrpc, retryInfo, statusOf } from '../harness/export-over-grpc.ts'
 
 const run = promisify(execFile)
 const mebibyte = 1 << 20
@@ -63,6 +68,13 @@ const fillUpTo = async (disk: SmallDisk, bytesLeft: number, name = 'filler'): Pr
     await file.close()
   }
 }
+
+/** Takes all that is left in one act, so that nobody can give room back meanwhile. */
+const fillAtOnce = (disk: SmallDisk): Promise<void> =>
+  eventually(async () => {
+    const bytes = await bytesFreeOn(disk.path)
+    await run('fallocate', ['--length', String(bytes), join(disk.path, 'filler')])
+  }, 5000)
 
 let disk: SmallDisk | undefined
 let backend: BackendProcess | undefined
@@ -123,6 +135,53 @@ describe.skipIf(reasonNotToMount !== '')('the guard of a small disk', () => {
   })
 })
 
+describe.skipIf(reasonNotToMount !== '')('the store on a disk that is full to the last byte', () => {
+  it('finds room in the ballast to drop what is over, and then there is room again', async () => {
+    disk = await mountSmallDisk(400)
+    const { path } = disk
+    const store = await openStore({ dataDir: path, database: 'otel' })
+    try {
+      await migrate(store)
+      const day = 86_400
+      const kept = { tracesSeconds: day, logsSeconds: day, metricsSeconds: day, rollupsSeconds: day }
+      await applyRetention(store, kept)
+      // The engine would do it by itself, at its own pace.
+      await store.command(sql`SYSTEM STOP TTL MERGES`)
+      for (const { daysAgo, count } of [
+        { daysAgo: 5, count: 60_000 },
+        { daysAgo: 0, count: 10 },
+      ])
+        await store.command(
+          sql`INSERT INTO log_records (time, body) SELECT now64(9) - toIntervalDay(${sql.int64(daysAgo)}), randomPrintableASCII(1000) FROM numbers(${sql.int64(count)})`,
+        )
+      const bytesFreeBefore = await bytesFreeOn(path)
+      const dropped: string[] = []
+      guard = createDiskGuard({
+        folder: path,
+        reserveBytesMax: 32 * mebibyte,
+        ballastBytesMax: 4 * mebibyte,
+        logger: silentLogger,
+        lookMillis: 10,
+        onRelease: async () => {
+          for (const { table } of await dropExpiredPartitions(store)) dropped.push(table)
+        },
+      })
+      await guard.start()
+      await eventually(() => expect(guard?.state().ballastBytes).toBe(4 * mebibyte), 10_000)
+
+      await fillAtOnce(disk)
+      await eventually(() => expect(dropped).toEqual(['log_records']), 30_000)
+      await eventually(() => guard?.admit(1), 30_000)
+      expect(guard.state()).toMatchObject({ isRefusing: false, ballastBytes: 4 * mebibyte })
+      expect(await bytesFreeOn(path)).toBeGreaterThan(50 * mebibyte)
+      expect(await bytesFreeOn(path)).toBeLessThan(bytesFreeBefore)
+      expect(await store.query(sql`SELECT count() AS rows FROM log_records`)).toEqual([{ rows: '10' }])
+    } finally {
+      await store.close()
+    }
+  }, 120_000)
+})
+
 describe.skipIf(reasonNotToMount !== '')('a backend whose disk fills up', () => {
   it(
     'asks senders to wait before anything is lost, and goes on when there is room again',
@@ -154,6 +213,26 @@ describe.skipIf(reasonNotToMount !== '')('a backend whose disk fills up', () => 
             refused.push({ status: response.status, retryAfter: response.headers.get('retry-after'), text })
         }
       }
+      /** True when it was taken; a refusal has to be one that exporters repeat. */
+      const sendOverGrpc = async (): Promise<boolean> => {
+        const [request] = corpus.nextExports(60, BigInt(Date.now()) * 1_000_000n)
+        if (request === undefined) throw new Error('no export')
+        const bytes = encodeExportRequest('traces', request)
+        const refusal = await exportOverGrpc(backend?.otlpGrpcUrl ?? '', 'traces', bytes).then(
+          () => undefined,
+          (error: ServiceError) => error,
+        )
+        if (refusal === undefined) {
+          acknowledged.push(...spansOf(request).map(({ spanId }) => Buffer.from(spanId).toString('hex')))
+          return true
+        }
+        expect(refusal).toMatchObject({
+          code: rpcStatus.UNAVAILABLE,
+          details: expect.stringContaining('the disk is nearly full') as string,
+        })
+        expect(statusOf(refusal).details).toEqual([retryInfo])
+        return false
+      }
       const status = async () => {
         const response = await fetch(`${backend?.apiUrl}/api/v1/status`)
         return (await response.json()) as {
@@ -179,6 +258,7 @@ describe.skipIf(reasonNotToMount !== '')('a backend whose disk fills up', () => 
       // Merges may give room back at any moment; what comes then fills it again.
       await eventually(async () => {
         await send()
+        expect(await sendOverGrpc()).toBe(false)
         expect((await status()).disk).toMatchObject({ isRefusing: true })
         const ready = await fetch(`${backend?.apiUrl}/readyz?verbose`)
         expect(ready.status).toBe(200)
@@ -195,6 +275,7 @@ describe.skipIf(reasonNotToMount !== '')('a backend whose disk fills up', () => 
       await eventually(async () => {
         await send()
         expect(acknowledged.length).toBeGreaterThan(acknowledgedBefore + 1000)
+        expect(await sendOverGrpc()).toBe(true)
       }, 30_000)
       await backend.kill()
       backend = await startBackendProcess({ dataDir, env })
