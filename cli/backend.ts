@@ -20,7 +20,6 @@ import { migrate } from '#storage/migrations/migrate.ts'
 import { createRangeStore } from '#storage/range-store.ts'
 import { applyRetention } from '#storage/retention.ts'
 import { sql } from '#storage/sql.ts'
-import { signals } from '#telemetry/otlp/messages.ts'
 import { saveReceiverUrl } from './receiver-url.ts'
 import { type ProgramSettings, listenHost, retentionOf, storeSettings } from './settings.ts'
 
@@ -162,7 +161,7 @@ export const startBackend = async (
       receiverCounts: () => flatCounts(receiver.counts()),
       disk: () => disk.state(),
       deadLetters: () => deadLetters.usage(),
-      queueLags: () => signals.map((signal) => ({ signal, ...queue.partition(signal).lag() })),
+      queueLags: () => queue.lags(),
     })
     const { url: apiUrl } = await api.start()
     lifecycle.onStop('query API', () => api.stop())

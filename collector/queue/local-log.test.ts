@@ -17,8 +17,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Unavailable } from '#runtime/errors.ts'
 import { createLogger } from '#runtime/logger.ts'
-import { type LocalLogSettings, openLocalLog } from './local-log.ts'
-import type { Queue, QueuedRecord } from './queue.ts'
+import { type LocalLog, type LocalLogSettings, openLocalLog } from './local-log.ts'
+import type { QueuedRecord } from './queue.ts'
 
 const logger = createLogger({ name: 'test', level: 'silent' })
 const anyLimits = { recordsMax: 1000, bytesMax: 1 << 20 }
@@ -27,9 +27,9 @@ const textsOf = (records: readonly QueuedRecord[]): string[] =>
   records.map((record) => new TextDecoder().decode(record.payload))
 
 let dataDir: string
-let queue: Queue | undefined
+let queue: LocalLog | undefined
 
-const open = async (settings: Partial<LocalLogSettings> = {}): Promise<Queue> => {
+const open = async (settings: Partial<LocalLogSettings> = {}): Promise<LocalLog> => {
   queue = await openLocalLog({ dataDir, logger, ...settings })
   return queue
 }

@@ -5,7 +5,13 @@ import type { SelfMetrics } from '#runtime/self-metrics.ts'
 import { syncNamesUpTo } from '#runtime/sync-folder.ts'
 import { type Signal, signals } from '#telemetry/otlp/messages.ts'
 import { type LocalPartition, openLocalPartition } from './local-partition.ts'
-import { type Queue, topicBySignal } from './queue.ts'
+import {
+  type QueueAppender,
+  type QueueConsumer,
+  type QueuePartition,
+  type WritePartition,
+  topicBySignal,
+} from './queue.ts'
 
 export interface LocalLogSettings {
   dataDir: string
@@ -17,6 +23,11 @@ export interface LocalLogSettings {
   pendingBytesMax?: number
   /** Told of every append before it is taken. @throws Unavailable when there is no room for it on the disk */
   admit?: (byteCount: number) => void
+}
+
+/** Both ends of the queue in one process, one partition for each signal. */
+export interface LocalLog extends QueueAppender, QueueConsumer {
+  partition(signal: Signal): QueuePartition
 }
 
 /** Another process has the queue open. */
@@ -34,7 +45,7 @@ const pendingBytesMaxDefault = 256 << 20
  *
  * @throws QueueInUse when another process uses the folder.
  */
-export const openLocalLog = async (settings: LocalLogSettings): Promise<Queue> => {
+export const openLocalLog = async (settings: LocalLogSettings): Promise<LocalLog> => {
   const folder = join(settings.dataDir, 'queue')
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const release = await claimFolder(folder)
@@ -64,10 +75,25 @@ export const openLocalLog = async (settings: LocalLogSettings): Promise<Queue> =
     if (partition === undefined) throw new Error(`no partition for ${signal}`)
     return partition
   }
+  const closing = new AbortController()
+  const writing: Promise<void>[] = []
   return {
     append: (signal, record) => partitionOf(signal).append(record),
     partition: partitionOf,
+    start: (write: WritePartition) => {
+      for (const [signal, partition] of partitions)
+        writing.push(write({ signal, partition, released: closing.signal }))
+    },
+    lags: () =>
+      [...partitions].map(([signal, partition]) => ({
+        signal,
+        topic: topicBySignal[signal],
+        partition: 0,
+        ...partition.lag(),
+      })),
     close: async () => {
+      closing.abort()
+      await Promise.all(writing)
       await Promise.all([...partitions.values()].map((partition) => partition.close()))
       await release()
     },

@@ -20,7 +20,17 @@ export interface NewRecord {
  * @throws Unavailable when the queue is full or cannot write; nothing of the record is kept then.
  */
 export interface QueueAppender {
-  append(signal: Signal, record: NewRecord): Promise<'appended' | 'duplicate'>
+  append(signal: Signal, record: NewRecord): Promise<AppendOutcome>
+}
+
+export type AppendOutcome = 'appended' | 'duplicate' | OversizedItems
+
+/** Everything was appended but these items, each of which is larger than a record of the queue may be. */
+export interface OversizedItems {
+  count: number
+  /** What the largest of them would take. */
+  largestBytes: number
+  bytesMax: number
 }
 
 /** A record as the writer reads it. */
@@ -29,7 +39,10 @@ export interface QueuedRecord {
   /** When the record was queued: the only clock that rows may depend on. */
   queuedAtMillis: number
   tenant: string
+  /** A plain OTLP protobuf export request; whatever bytes they are where the record is foreign. */
   payload: Uint8Array
+  /** Not put there by our receiver, so nobody has checked it. */
+  isForeign?: boolean
 }
 
 /** A run of records, first and last included, which one attempt after another tries to bring into the store. */
@@ -83,8 +96,33 @@ export interface QueueLag {
   oldestUnwrittenAgeMillis: number
 }
 
-export interface Queue extends QueueAppender {
-  partition(signal: Signal): QueuePartition
+/** A partition, and as long as it is this process's to write. */
+export interface PartitionAssignment {
+  signal: Signal
+  partition: QueuePartition
+  /** Aborts when the partition goes to another process, or when the queue is closed. */
+  released: AbortSignal
+}
+
+/**
+ * Writes a partition until it is released: then it ends what is under way, or leaves it as an intent, and resolves. Until it
+ * has, nobody else is given the partition.
+ */
+export type WritePartition = (assignment: PartitionAssignment) => Promise<void>
+
+export interface PartitionLag extends QueueLag {
+  signal: Signal
+  topic: string
+  partition: number
+}
+
+/** Where writers get records from. */
+export interface QueueConsumer {
+  /** Calls `write` for each partition that is this process's to write, now or later, and again when one comes back. */
+  start(write: WritePartition): void
+  /** How far each partition that is being written here is behind. */
+  lags(): PartitionLag[]
+  /** Releases all partitions and resolves when their writers have let go of them. */
   close(): Promise<void>
 }
 

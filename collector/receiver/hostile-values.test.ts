@@ -15,8 +15,7 @@ import { type Encoding, responseDescriptors } from '#telemetry/otlp/export-respo
 import { decodeExportRequestJson } from '#telemetry/otlp/json.ts'
 import type { AnyValue, ExportRequestBySignal, LogRecord, Signal, Span } from '#telemetry/otlp/messages.ts'
 import { decodeExportRequest, decodeMessage, encodeMessage } from '#telemetry/otlp/protobuf.ts'
-import { openLocalLog } from '../queue/local-log.ts'
-import type { Queue } from '../queue/queue.ts'
+import { type LocalLog, openLocalLog } from '../queue/local-log.ts'
 import { createReceiver, type Receiver } from './receiver.ts'
 
 const yearsNanos = 100n * 365n * 86_400_000_000_000n
@@ -24,7 +23,7 @@ const yearsNanos = 100n * 365n * 86_400_000_000_000n
 const delayMillisMax = 1500
 
 let folder: string
-let queue: Queue
+let queue: LocalLog
 let receiver: Receiver
 let httpUrl: string
 let grpcClient: Client

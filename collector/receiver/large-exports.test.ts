@@ -8,15 +8,14 @@ import { silentLogger } from '#runtime/logger.ts'
 import { createSelfMetrics } from '#runtime/self-metrics.ts'
 import { decodeExportRequestJson } from '#telemetry/otlp/json.ts'
 import { encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
-import { openLocalLog } from '../queue/local-log.ts'
-import type { Queue } from '../queue/queue.ts'
+import { type LocalLog, openLocalLog } from '../queue/local-log.ts'
 import { createReceiver, type Receiver } from './receiver.ts'
 
 const dayNanos = 86_400_000_000_000n
 const largeBytes = 60 << 20
 
 let folder: string
-let queue: Queue
+let queue: LocalLog
 let receiver: Receiver
 let httpUrl: string
 beforeAll(async () => {

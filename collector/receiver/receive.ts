@@ -5,7 +5,7 @@ import type { QueueAppender } from '../queue/queue.ts'
 import { prepareAsItCame, prepareDecoded, type PreparedExport, type UnpreparedExport } from './prepare.ts'
 import type { PreparePool } from './prepare-pool.ts'
 import type { ReceiverMetrics } from './receiver-metrics.ts'
-import { describeRejections } from './rejections.ts'
+import { countRejection, describeRejections } from './rejections.ts'
 
 export interface ReceivedExport {
   signal: Signal
@@ -41,6 +41,12 @@ export const createReceive = (parts: {
     if (payload !== undefined) {
       try {
         const outcome = await queue.append(signal, { tenant, payload, mayRepeat })
+        if (typeof outcome === 'object') {
+          const { count, largestBytes, bytesMax } = outcome
+          countRejection(tally, 'item_too_large', `${largestBytes} bytes of ${bytesMax}`, count)
+          tally.accepted -= count
+          metrics.refused(signal, count, 'item_too_large')
+        }
         if (outcome === 'duplicate') metrics.duplicate(signal)
         else metrics.accepted(signal, tally.accepted)
       } catch (error) {

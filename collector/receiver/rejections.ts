@@ -11,6 +11,7 @@ export type RejectionReason =
   | 'bucket_counts_mismatch'
   | 'shared_attributes_too_large'
   | 'unreadable_value'
+  | 'item_too_large'
 
 /** Of an item, and of the resource, scope or metric that it comes with. */
 export const attributesMax = 1024
@@ -26,6 +27,7 @@ const explanations: Record<RejectionReason, string> = {
   shared_attributes_too_large:
     'the attributes of its scope or metric, kept with every item, are too large for so many items',
   unreadable_value: 'a value, here or in its resource, scope or metric, cannot be read',
+  item_too_large: 'with its resource and scope it is larger than what the broker takes as one record',
 }
 
 const itemNames: Record<Signal, string> = { traces: 'spans', logs: 'log records', metrics: 'data points' }

@@ -11,12 +11,14 @@ import { createResourceRows } from './resource-rows.ts'
 export interface RangeSource {
   signal: Signal
   partition: QueuePartition
+  /** Aborts when the writing of the partition ends. */
+  ended: AbortSignal
 }
 
 export interface RangeWriter {
   /**
    * Brings the range into the store, exactly once, and moves the position past it. `intent` has been saved. Resolves with
-   * false when the writer stops before that is done; the next start goes on from the intent.
+   * false when the writing of the partition ends before that is done; who writes it next goes on from the intent.
    */
   write(
     source: RangeSource,
@@ -31,9 +33,10 @@ export interface RangeWriterParts {
   deadLetters: DeadLetters
   selfMetrics: SelfMetrics
   /**
-   * Repeats an act that may fail for a time, but throws RowsRefused. False when the writer stops before it succeeded.
+   * Repeats an act that may fail for a time, but throws RowsRefused. False when the writing of the partition ends before it
+   * succeeded.
    */
-  untilDone: (signal: Signal, act: () => Promise<void>) => Promise<boolean>
+  untilDone: (source: RangeSource, act: () => Promise<void>) => Promise<boolean>
 }
 
 /** How often a record is refused alone before it is believed: what is refused by size may only have come at a bad time. */
@@ -88,20 +91,21 @@ export const createRangeWriter = (parts: RangeWriterParts): RangeWriter => {
   }
 
   const insertAll = async (
-    { signal, partition }: RangeSource,
+    source: RangeSource,
     range: PreparedRange,
     intent: RangeIntent,
     isOutcomeUnknown: boolean,
   ): Promise<'in' | 'stopped' | { refusal: RowsRefused; intent: RangeIntent }> => {
+    const { partition } = source
     const state: InsertState = { partition, identity: identityOf(partition, range), intent, block: undefined }
     const { newest, resources } = range
     try {
-      if (newest !== undefined && !(await untilDone(signal, () => resourceRows.write(resources, [newest]))))
+      if (newest !== undefined && !(await untilDone(source, () => resourceRows.write(resources, [newest]))))
         return 'stopped'
       // Where there was a refusal before, there may be another, and what is not in need not be taken back.
       const isSuspect = (block: RangeBlock): number => (refusedBlocks.has(keyOf(block)) ? 0 : 1)
       for (const block of range.blocks.toSorted((a, b) => isSuspect(a) - isSuspect(b)))
-        if (!(await settle(signal, state, block, isOutcomeUnknown))) return 'stopped'
+        if (!(await settle(source, state, block, isOutcomeUnknown))) return 'stopped'
       return 'in'
     } catch (error) {
       if (!(error instanceof RowsRefused)) throw error
@@ -110,16 +114,16 @@ export const createRangeWriter = (parts: RangeWriterParts): RangeWriter => {
     }
   }
 
-  /** True when the block is in the store; false only when the writer stops before that. */
+  /** True when the block is in the store; false only when the writing of the partition ends before that. */
   const settle = (
-    signal: Signal,
+    source: RangeSource,
     state: InsertState,
     block: RangeBlock,
     isOutcomeUnknownAtFirst: boolean,
   ): Promise<boolean> => {
     let isOutcomeUnknown = isOutcomeUnknownAtFirst
     state.block = block
-    return untilDone(signal, async () => {
+    return untilDone(source, async () => {
       const isRepeated = isOutcomeUnknown
       if (isRepeated) {
         if (await store.hasBlock(state.identity, block)) return store.deriveAgain(state.identity, block)
@@ -141,8 +145,8 @@ export const createRangeWriter = (parts: RangeWriterParts): RangeWriter => {
     const { signal, partition } = source
     for (const { record, error } of range.undecodable)
       deadLetters.add({ signal, partition: partition.identity, record, cause: 'undecodable', error })
-    if (!(await untilDone(signal, () => deadLetters.flush()))) return false
-    return untilDone(signal, () => partition.savePosition({ next: range.last + 1 }))
+    if (!(await untilDone(source, () => deadLetters.flush()))) return false
+    return untilDone(source, () => partition.savePosition({ next: range.last + 1 }))
   }
 
   const writeParts = async (
@@ -173,22 +177,19 @@ export const createRangeWriter = (parts: RangeWriterParts): RangeWriter => {
       await source.partition.savePosition({ next: first, intent: fresh })
       resolve(await prepareRange(source.signal, records, fresh))
     }
-    if (!(await untilDone(source.signal, prepare))) return false
+    if (!(await untilDone(source, prepare))) return false
     return write(source, await range, fresh, false)
   }
 
-  const takeBack = ({ signal, partition }: RangeSource, range: PreparedRange): Promise<boolean> => {
-    const identity = identityOf(partition, range)
-    return untilDone(signal, async () => {
+  const takeBack = (source: RangeSource, range: PreparedRange): Promise<boolean> => {
+    const identity = identityOf(source.partition, range)
+    return untilDone(source, async () => {
       for (const block of range.blocks) await store.takeBack(identity, block)
     })
   }
 
-  const setAside = async (
-    { signal, partition }: RangeSource,
-    range: PreparedRange,
-    refusal: string,
-  ): Promise<boolean> => {
+  const setAside = async (source: RangeSource, range: PreparedRange, refusal: string): Promise<boolean> => {
+    const { signal, partition } = source
     const { newest: record } = range
     if (record !== undefined)
       deadLetters.add({
@@ -198,8 +199,8 @@ export const createRangeWriter = (parts: RangeWriterParts): RangeWriter => {
         cause: 'refused_by_store',
         error: refusal,
       })
-    if (!(await untilDone(signal, () => deadLetters.flush()))) return false
-    return untilDone(signal, () => partition.savePosition({ next: range.last + 1 }))
+    if (!(await untilDone(source, () => deadLetters.flush()))) return false
+    return untilDone(source, () => partition.savePosition({ next: range.last + 1 }))
   }
 
   const remember = (block: RangeBlock | undefined): void => {
@@ -207,8 +208,10 @@ export const createRangeWriter = (parts: RangeWriterParts): RangeWriter => {
     if (block !== undefined) refusedBlocks.add(keyOf(block))
   }
 
-  const saveIntent = ({ signal, partition }: RangeSource, intent: RangeIntent): Promise<boolean> =>
-    untilDone(signal, () => partition.savePosition({ next: partition.position().next, intent }))
+  const saveIntent = (source: RangeSource, intent: RangeIntent): Promise<boolean> => {
+    const { partition } = source
+    return untilDone(source, () => partition.savePosition({ next: partition.position().next, intent }))
+  }
 
   return { write }
 }

@@ -9,8 +9,8 @@ import type { ExportTraceServiceRequest, Span } from '#telemetry/otlp/messages.t
 import { decodeExportRequest, encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
 import { type MigratedStore, openMigratedStore } from '../../test/harness/migrated-store.ts'
 import { makeSpan } from '../../test/harness/make-span.ts'
-import { openLocalLog } from '../queue/local-log.ts'
-import type { Queue } from '../queue/queue.ts'
+import { type LocalLog, openLocalLog } from '../queue/local-log.ts'
+import type { QueueConsumer } from '../queue/queue.ts'
 import { deadLetterFolder, listDeadLetters, readDeadLetterPayload } from './dead-letter-files.ts'
 import { createDeadLetters } from './dead-letters.ts'
 import { type Writer, createWriter } from './writer.ts'
@@ -20,7 +20,7 @@ const nanosPerDay = 86_400_000_000_000n
 
 let migrated: MigratedStore
 let store: Store
-let queue: Queue
+let queue: LocalLog
 let selfMetrics: SelfMetrics
 let writer: Writer | undefined
 
@@ -38,7 +38,7 @@ afterEach(async () => {
   await selfMetrics.stop()
 })
 
-const start = (parts: { store?: RangeStore; queue?: Queue } = {}): Writer => {
+const start = (parts: { store?: RangeStore; queue?: Pick<QueueConsumer, 'start'> } = {}): Writer => {
   writer = createWriter({
     queue: parts.queue ?? queue,
     store: parts.store ?? createRangeStore(store),
@@ -197,12 +197,13 @@ const killable = (killAt: { step: number; isAfter: boolean }) => {
     deriveAgain: (...args) => step(() => real.deriveAgain(...args)),
     takeBack: (...args) => step(() => real.takeBack(...args)),
   }
-  const killableQueue: Queue = {
-    ...queue,
-    partition: (signal) => {
-      const partition = queue.partition(signal)
-      return { ...partition, savePosition: (position) => step(() => partition.savePosition(position)) }
-    },
+  const killableQueue: Pick<QueueConsumer, 'start'> = {
+    start: (write) =>
+      queue.start(({ partition, ...rest }) => {
+        const savePosition: typeof partition.savePosition = (position) =>
+          step(() => partition.savePosition(position))
+        return write({ ...rest, partition: { ...partition, savePosition } })
+      }),
   }
   return { state, store: rangeStore, queue: killableQueue }
 }

@@ -12,8 +12,7 @@ import type { ExportTraceServiceRequest, Span } from '#telemetry/otlp/messages.t
 import { encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
 import { type MigratedStore, openMigratedStore } from '../../test/harness/migrated-store.ts'
 import { makeSpan } from '../../test/harness/make-span.ts'
-import { openLocalLog } from '../queue/local-log.ts'
-import type { Queue } from '../queue/queue.ts'
+import { type LocalLog, openLocalLog } from '../queue/local-log.ts'
 import { deadLetterFolder, listDeadLetters } from './dead-letter-files.ts'
 import { createDeadLetters } from './dead-letters.ts'
 import { builtWalkFile } from './walk/wasm/built-walk.ts'
@@ -27,7 +26,7 @@ const nanosPerDay = 86_400_000_000_000n
 let migrated: MigratedStore
 let dataDir: string
 let store: Store
-let queue: Queue
+let queue: LocalLog
 let writer: Writer | undefined
 
 beforeEach(async () => {

@@ -4,8 +4,8 @@ import type { Logger } from '#runtime/logger.ts'
 import type { SelfMetrics } from '#runtime/self-metrics.ts'
 import type { RangeStore } from '#storage/range-store.ts'
 import { RowsRefused } from '#storage/rows-refused.ts'
-import { type Signal, signals } from '#telemetry/otlp/messages.ts'
-import type { Queue, QueuedRecord, RangeIntent } from '../queue/queue.ts'
+import type { Signal } from '#telemetry/otlp/messages.ts'
+import type { QueueConsumer, QueuedRecord, RangeIntent, WritePartition } from '../queue/queue.ts'
 import { walkEngine } from './decode-batch.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { type InFlightLease, createInFlightBytes } from './in-flight-bytes.ts'
@@ -14,7 +14,7 @@ import { createRangePace } from './range-pace.ts'
 import { type RangeSource, createRangeWriter } from './range-writer.ts'
 
 export interface WriterSettings {
-  queue: Queue
+  queue: Pick<QueueConsumer, 'start'>
   store: RangeStore
   deadLetters: DeadLetters
   logger: Logger
@@ -74,9 +74,10 @@ export const createWriter = (settings: WriterSettings): Writer => {
   const { queue, logger, selfMetrics } = settings
   const rangeBytesMax = settings.rangeBytesMax ?? rangeBytesMaxDefault
   const inFlight = createInFlightBytes(settings.inFlightBytesMax ?? inFlightBytesMaxDefault)
-  const failures = new Map<Signal, string>()
+  /** What keeps a partition from being written, by its name. */
+  const failures = new Map<string, string>()
   const abort = new AbortController()
-  const loops: Promise<void>[] = []
+  const loops = new Set<Promise<void>>()
   const { signal: stopping } = abort
 
   const retries = selfMetrics.meter.createCounter('writer_insert_retries', {
@@ -99,8 +100,9 @@ export const createWriter = (settings: WriterSettings): Writer => {
     })
     .addCallback((result) => result.observe(1, { engine: walkEngine().name }))
 
-  const run = async (signal: Signal): Promise<void> => {
-    const source: RangeSource = { signal, partition: queue.partition(signal) }
+  const run: WritePartition = async ({ signal, partition, released }) => {
+    const ended = AbortSignal.any([stopping, released])
+    const source: RangeSource = { signal, partition, ended }
     const { gatherMillisMax, visibleMillisTarget } = paceDefaults[signal]
     const pace = createRangePace({
       gatherMillisMax: settings.gatherMillis ?? gatherMillisMax,
@@ -108,7 +110,7 @@ export const createWriter = (settings: WriterSettings): Writer => {
     })
     const { intent } = source.partition.position()
     if (intent !== undefined) await finishInterrupted(source, intent)
-    while (!stopping.aborted) {
+    while (!ended.aborted) {
       const read = await readNext(source)
       if (read === undefined) continue
       const { range, lease, readAt } = read
@@ -117,17 +119,18 @@ export const createWriter = (settings: WriterSettings): Writer => {
       if (!isWritten) return
       pace.wrote(performance.now() - readAt)
       if (source.partition.bytesBehind(range.last + 1) < rangeBytesMax)
-        await pause(pace.gatherMillis() - (performance.now() - readAt))
+        await pause(pace.gatherMillis() - (performance.now() - readAt), ended)
     }
   }
 
   /** Undefined when the writer stops, and when nothing can be read now: the caller tries again. */
-  const readNext = async ({ signal, partition }: RangeSource): Promise<ReadRange | undefined> => {
+  const readNext = async (source: RangeSource): Promise<ReadRange | undefined> => {
+    const { signal, partition, ended } = source
     const from = partition.position().next
-    const lease = await inFlight.take(Math.min(partition.bytesBehind(from), rangeBytesMax), stopping)
+    const lease = await inFlight.take(Math.min(partition.bytesBehind(from), rangeBytesMax), ended)
     try {
       const limits = { recordsMax: rangeRecordsMax, bytesMax: rangeBytesMax }
-      const records = await partition.read(from, limits, stopping)
+      const records = await partition.read(from, limits, ended)
       const readAt = performance.now()
       lease.resize(bytesOf(records))
       const [first, last] = [records[0], records.at(-1)]
@@ -138,8 +141,8 @@ export const createWriter = (settings: WriterSettings): Writer => {
           readAt,
         }
     } catch (error) {
-      fail(signal, error)
-      await pause(retryMillisMax)
+      fail(source, error)
+      await pause(retryMillisMax, ended)
     }
     lease.release()
     return undefined
@@ -149,50 +152,58 @@ export const createWriter = (settings: WriterSettings): Writer => {
     const { partition } = source
     const fresh: RangeIntent = { first: range.first, last: range.last, attempt: 1 }
     const { next } = partition.position()
-    if (!(await untilDone(source.signal, () => partition.savePosition({ next, intent: fresh })))) return false
+    if (!(await untilDone(source, () => partition.savePosition({ next, intent: fresh })))) return false
     return rangeWriter.write(source, range, fresh, false)
   }
 
   const finishInterrupted = async (source: RangeSource, intent: RangeIntent): Promise<void> => {
-    const { signal, partition } = source
+    const { signal, partition, ended } = source
     logger.info({ partition: partition.name, ...intent }, 'finishing the range that was being written')
     let records: QueuedRecord[] = []
     const read = async (): Promise<void> => {
       records = await partition.readRange(intent.first, intent.last)
     }
-    if (!(await untilDone(signal, read))) return
-    const lease = await inFlight.take(bytesOf(records), stopping)
+    if (!(await untilDone(source, read))) return
+    const lease = await inFlight.take(bytesOf(records), ended)
     await rangeWriter.write(source, await prepareRange(signal, records, intent), intent, true)
     lease.release()
   }
 
-  /** Repeats an act that may fail for a time. False when the writer stops before it succeeded. */
-  const untilDone = async (signal: Signal, act: () => Promise<void>): Promise<boolean> => {
+  /** Repeats an act that may fail for a time. False when the writing of the partition ends before it succeeded. */
+  const untilDone = async (source: RangeSource, act: () => Promise<void>): Promise<boolean> => {
+    const { signal, partition, ended } = source
     for (let retryMillis = retryMillisMin; ; retryMillis = Math.min(retryMillis * 2, retryMillisMax)) {
       try {
         await act()
-        failures.delete(signal)
+        failures.delete(partition.name)
         return true
       } catch (error) {
         if (error instanceof RowsRefused) throw error
-        fail(signal, error)
+        if (ended.aborted) return false
+        fail(source, error)
         retries.add(1, { signal })
-        if (stopping.aborted) return false
-        await pause(retryMillis)
+        await pause(retryMillis, ended)
       }
     }
   }
 
-  const fail = (signal: Signal, error: unknown): void => {
+  const fail = ({ partition: { name } }: RangeSource, error: unknown): void => {
     const message = messageOf(error)
     // One line per episode: the retries of the same fault only count.
-    if (failures.get(signal) !== message)
-      logger.error({ err: error, signal }, `cannot write ${signal}: ${message}`)
-    failures.set(signal, message)
+    if (failures.get(name) !== message)
+      logger.error({ err: error, partition: name }, `cannot write ${name}: ${message}`)
+    failures.set(name, message)
   }
 
-  const pause = async (millis: number): Promise<void> => {
-    if (millis > 0) await delay(millis, undefined, { signal: stopping }).catch(() => undefined)
+  const pause = async (millis: number, ended: AbortSignal): Promise<void> => {
+    if (millis > 0) await delay(millis, undefined, { signal: ended }).catch(() => undefined)
+  }
+
+  /** What is said of a partition holds as long as it is written here. */
+  const track: WritePartition = async (assignment) => {
+    const loop = run(assignment).finally(() => failures.delete(assignment.partition.name))
+    loops.add(loop)
+    await loop.finally(() => loops.delete(loop))
   }
 
   const rangeWriter = createRangeWriter({
@@ -205,7 +216,7 @@ export const createWriter = (settings: WriterSettings): Writer => {
   return {
     start: () => {
       tellEngine(logger)
-      for (const signal of signals) loops.push(run(signal))
+      queue.start(track)
     },
     stop: async () => {
       abort.abort()
@@ -217,7 +228,7 @@ export const createWriter = (settings: WriterSettings): Writer => {
       await Promise.race([Promise.all(loops), tooLong()])
       timeout.abort()
     },
-    failure: () => [...failures].map(([signal, message]) => `${signal}: ${message}`)[0],
+    failure: () => [...failures].map(([name, message]) => `${name}: ${message}`)[0],
   }
 }
 

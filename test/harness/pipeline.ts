@@ -1,6 +1,5 @@
 /** The way of the data in this process: queue, writer and embedded store, in a folder of their own. */
-import { openLocalLog } from '#collector/queue/local-log.ts'
-import type { Queue } from '#collector/queue/queue.ts'
+import { type LocalLog, openLocalLog } from '#collector/queue/local-log.ts'
 import { createDeadLetters } from '#collector/writer/dead-letters.ts'
 import { createWriter } from '#collector/writer/writer.ts'
 import { silentLogger } from '#runtime/logger.ts'
@@ -15,7 +14,7 @@ const writtenMillisMax = 15_000
 
 export interface Pipeline {
   store: Store
-  queue: Queue
+  queue: LocalLog
   selfMetrics: SelfMetrics
   /** Resolves once everything queued so far is in the store. */
   written(): Promise<void>
