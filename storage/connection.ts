@@ -187,15 +187,19 @@ const createStore = (engine: Engine, database: string): Store => {
     database,
     query: (statement, options) => runQuery(reads, control, statement, options),
     command: (statement) =>
-      writes.use(async (session) => void (await session.run(statement.text, commandSecondsMax))),
+      writes.use(async (session) => {
+        await session.run(statement.text, commandSecondsMax)
+        await engine.makeDurable()
+      }),
     insertNative: async (table, columns, block) => {
       const mark = newMark()
       const list = columns.map((column) => sql.identifier(column).text).join(', ')
       const into = `${mark} INSERT INTO ${sql.identifier(database).text}.${sql.identifier(table).text} (${list})`
       try {
-        await writes.use((session) =>
-          session.insert({ into, settings: insertSettings }, block, insertSecondsMax + answerSecondsMax),
-        )
+        await writes.use(async (session) => {
+          await session.insert({ into, settings: insertSettings }, block, insertSecondsMax + answerSecondsMax)
+          await engine.makeDurable()
+        })
       } catch (error) {
         if (error instanceof NoAnswer) await kill(control, mark, 'SYNC')
         throw error

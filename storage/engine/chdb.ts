@@ -7,6 +7,7 @@ import { type ClickHouseClient, type ClickHouseClientConfigOptions, createClient
 import { createChdbConnection } from 'chdb/connection'
 import { Unavailable, messageOf } from '#runtime/errors.ts'
 import { sql } from '../sql.ts'
+import { createNameSync } from './durable-names.ts'
 import { type Engine, type Session, statementBytesMax } from './engine.ts'
 
 /** The embedded engine on a folder, which only one process can have open. */
@@ -31,6 +32,7 @@ export const openChdb = async (settings: { dataDir: string; database: string }):
       first = undefined
       return session
     },
+    makeDurable: createNameSync(path),
     close: async () => {
       await first?.close()
       for (const folder of blocks.folders) await rm(folder, { recursive: true, force: true })

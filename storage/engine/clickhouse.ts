@@ -22,6 +22,8 @@ export const openClickHouse = async (settings: { url: string; database: string }
   return {
     kind: 'clickhouse',
     openSession: () => Promise.resolve(openSession(settings.url, settings.database)),
+    // Its disks are the server's own to sync.
+    makeDurable: () => Promise.resolve(),
     close: () => Promise.resolve(),
   }
 }

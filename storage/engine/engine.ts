@@ -7,6 +7,8 @@ export const statementBytesMax = 16 << 20
 export interface Engine {
   readonly kind: 'chdb' | 'clickhouse'
   openSession(): Promise<Session>
+  /** Resolves once what statements that were awaited have changed survives a loss of power, as far as it is ours to see to. */
+  makeDurable(): Promise<void>
   /** Once all sessions are closed. */
   close(): Promise<void>
 }
