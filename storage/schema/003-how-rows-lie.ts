@@ -59,17 +59,20 @@ const dropViews: Sql[] = [
   ].map((view) => own(`DROP VIEW IF EXISTS ${view}`)),
 ]
 
-/** Which service a resource names: a table of the engine Join, because rows are moved by statements that have one source. */
+/**
+ * Which service a resource names: a table of the engine Join, because rows are moved by statements that have one source. In
+ * memory only: the engine does not sync the file that it would keep, and opens no store in which a loss of power has torn it.
+ */
 const rememberServices: Sql[] = [
   sql`DROP TABLE IF EXISTS resource_services_003`,
   own(`CREATE TABLE resource_services_003
     (resource_id UInt64, service_name String, service_namespace String, environment String, service_version String)
-    ENGINE = Join(ANY, LEFT, resource_id)`),
+    ENGINE = Join(ANY, LEFT, resource_id) SETTINGS persistent = 0`),
   sql`INSERT INTO resource_services_003
     SELECT resource_id, service_name, service_namespace, environment, service_version FROM resources LIMIT 1 BY resource_id`,
 ]
 
-/** Remembers anew before each move: the engine Join does not sync what it keeps, which a loss of power may have taken. */
+/** Remembers anew before each move: a process that goes on with the migration of another remembers nothing. */
 const withServices = (move: MigrationStep): MigrationStep => ({
   ...move,
   run: async (context) => {
