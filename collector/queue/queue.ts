@@ -43,6 +43,8 @@ export interface QueuedRecord {
   payload: Uint8Array
   /** Not put there by our receiver, so nobody has checked it. */
   isForeign?: boolean
+  /** What came beside the payload, where the queue has such. */
+  headers?: Readonly<Record<string, Buffer | string | (Buffer | string)[] | undefined>>
 }
 
 /** A run of records, first and last included, which one attempt after another tries to bring into the store. */

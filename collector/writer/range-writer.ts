@@ -4,7 +4,7 @@ import { RowsRefused } from '#storage/rows-refused.ts'
 import type { Signal } from '#telemetry/otlp/messages.ts'
 import type { QueuePartition, RangeIntent } from '../queue/queue.ts'
 import type { DeadLetters } from './dead-letters.ts'
-import { type PreparedRange, prepareRange } from './prepare-range.ts'
+import type { PrepareRange, PreparedRange } from './prepare-range.ts'
 import { createResourceRows } from './resource-rows.ts'
 
 /** Where a range is written from. */
@@ -30,7 +30,8 @@ export interface RangeWriter {
 
 export interface RangeWriterParts {
   store: RangeStore
-  deadLetters: DeadLetters
+  deadLetters: Pick<DeadLetters, 'add' | 'flush'>
+  prepareRange: PrepareRange
   selfMetrics: SelfMetrics
   /**
    * Repeats an act that may fail for a time, but throws RowsRefused. False when the writing of the partition ends before it
@@ -53,7 +54,7 @@ const refusedBlocksMax = 100
  * halves of it would be in twice.
  */
 export const createRangeWriter = (parts: RangeWriterParts): RangeWriter => {
-  const { store, deadLetters, untilDone } = parts
+  const { store, deadLetters, prepareRange, untilDone } = parts
   const { meter } = parts.selfMetrics
   const resourceRows = createResourceRows(store)
   const refusedBlocks = new Set<string>()

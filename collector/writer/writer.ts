@@ -8,17 +8,20 @@ import type { Signal } from '#telemetry/otlp/messages.ts'
 import type { QueueConsumer, QueuedRecord, RangeIntent, WritePartition } from '../queue/queue.ts'
 import { walkEngine } from './decode-batch.ts'
 import type { DeadLetters } from './dead-letters.ts'
+import { createForeignRecords } from './foreign-records.ts'
 import { type InFlightLease, createInFlightBytes } from './in-flight-bytes.ts'
-import { type PreparedRange, prepareRange } from './prepare-range.ts'
+import { type PreparedRange, createPrepareRange } from './prepare-range.ts'
 import { createRangePace } from './range-pace.ts'
 import { type RangeSource, createRangeWriter } from './range-writer.ts'
 
 export interface WriterSettings {
   queue: Pick<QueueConsumer, 'start'>
   store: RangeStore
-  deadLetters: DeadLetters
+  deadLetters: Pick<DeadLetters, 'add' | 'flush'>
   logger: Logger
   selfMetrics: SelfMetrics
+  /** How old the items of records may be that no receiver of ours has checked; by default as old as they are. */
+  retentionNanos?: Readonly<Record<Signal, bigint>>
   /** Records wait at most this long to be gathered into one range. */
   gatherMillis?: number
   /** How long an insert under way may take when the writer stops; the next start asks what became of it. */
@@ -51,6 +54,8 @@ const stopMillisDefault = 5000
 const rangeBytesMaxDefault = 32 << 20
 const inFlightBytesMaxDefault = 64 << 20
 const rangeRecordsMax = 50_000
+const sinceEver = 2n ** 63n
+const anyAge = { traces: sinceEver, logs: sinceEver, metrics: sinceEver }
 const retryMillisMin = 200
 const retryMillisMax = 5000
 
@@ -73,6 +78,9 @@ interface ReadRange {
 export const createWriter = (settings: WriterSettings): Writer => {
   const { queue, logger, selfMetrics } = settings
   const rangeBytesMax = settings.rangeBytesMax ?? rangeBytesMaxDefault
+  const prepareRange = createPrepareRange(
+    createForeignRecords({ retentionNanos: settings.retentionNanos ?? anyAge, selfMetrics }),
+  )
   const inFlight = createInFlightBytes(settings.inFlightBytesMax ?? inFlightBytesMaxDefault)
   /** What keeps a partition from being written, by its name. */
   const failures = new Map<string, string>()
@@ -209,6 +217,7 @@ export const createWriter = (settings: WriterSettings): Writer => {
   const rangeWriter = createRangeWriter({
     store: settings.store,
     deadLetters: settings.deadLetters,
+    prepareRange,
     selfMetrics,
     untilDone,
   })
