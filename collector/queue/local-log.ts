@@ -79,6 +79,7 @@ export const openLocalLog = async (settings: LocalLogSettings): Promise<LocalLog
   const writing: Promise<void>[] = []
   return {
     append: (signal, record) => partitionOf(signal).append(record),
+    checkRoom: (signal, byteCount) => partitionOf(signal).checkRoom(byteCount),
     partition: partitionOf,
     start: (write: WritePartition) => {
       for (const [signal, partition] of partitions)

@@ -36,6 +36,7 @@ export interface LocalPartitionSettings {
 
 export interface LocalPartition extends QueuePartition {
   append(record: NewRecord): Promise<'appended' | 'duplicate'>
+  checkRoom(byteCount: number): void
   close(): Promise<void>
 }
 
@@ -149,6 +150,16 @@ export const openLocalPartition = async (settings: LocalPartitionSettings): Prom
 
   const unwrittenBytes = (): number => bytesBehind(position.next)
 
+  /** @throws Unavailable when so many bytes more cannot be taken now */
+  const checkRoom = (byteCount: number): void => {
+    if (isClosed) throw new Unavailable('the queue is closed')
+    if (pendingBytes + byteCount > settings.pendingBytesMax)
+      throw new Unavailable('the queue is busy: too many bytes wait to be written to disk')
+    if (unwrittenBytes() + byteCount > settings.unwrittenBytesMax)
+      throw new Unavailable('the queue is full: the store has fallen behind')
+    settings.admit?.(byteCount)
+  }
+
   const append = async (record: NewRecord): Promise<'appended' | 'duplicate'> => {
     const contentHash = record.mayRepeat === true ? '' : await contentHashOf(record.tenant, record.payload)
     // From here on in one go, so that what is checked still holds when the record is in line.
@@ -159,11 +170,7 @@ export const openLocalPartition = async (settings: LocalPartitionSettings): Prom
       await known
       return 'duplicate'
     }
-    if (pendingBytes + record.payload.length > settings.pendingBytesMax)
-      throw new Unavailable('the queue is busy: too many bytes wait to be written to disk')
-    if (unwrittenBytes() + record.payload.length > settings.unwrittenBytesMax)
-      throw new Unavailable('the queue is full: the store has fallen behind')
-    settings.admit?.(record.payload.length)
+    checkRoom(record.payload.length)
     const entry: LogEntry = {
       offset: nextOffset,
       queuedAtMillis,
@@ -257,6 +264,7 @@ export const openLocalPartition = async (settings: LocalPartitionSettings): Prom
     name: settings.name,
     identity,
     append,
+    checkRoom,
     position: () => position,
     savePosition,
     bytesBehind,

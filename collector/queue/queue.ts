@@ -21,6 +21,12 @@ export interface NewRecord {
  */
 export interface QueueAppender {
   append(signal: Signal, record: NewRecord): Promise<AppendOutcome>
+  /**
+   * To be asked before an export is read: while the queue is full, turning one away must cost next to nothing.
+   *
+   * @throws Unavailable when an append of so many bytes would be refused now
+   */
+  checkRoom(signal: Signal, byteCount: number): void
 }
 
 export type AppendOutcome = 'appended' | 'duplicate' | OversizedItems

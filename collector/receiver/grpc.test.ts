@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type ServiceError, status } from '@grpc/grpc-js'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-grpc'
 import { TracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Unavailable } from '#runtime/errors.ts'
 import { silentLogger } from '#runtime/logger.ts'
 import { createSelfMetrics } from '#runtime/self-metrics.ts'
@@ -22,12 +22,16 @@ import {
   statusOf,
 } from '../../test/harness/export-over-grpc.ts'
 import { type LocalLogSettings, openLocalLog } from '../queue/local-log.ts'
+import type { QueueAppender } from '../queue/queue.ts'
 import { createReceiver, type ReceiverSettings } from './receiver.ts'
 
 const stops: (() => Promise<void>)[] = []
 afterEach(async () => {
   for (const stop of stops.splice(0).toReversed()) await stop()
 })
+
+/** Of a queue that has room. */
+const withRoom = { checkRoom: () => undefined }
 
 const dayNanos = 86_400_000_000_000n
 
@@ -175,8 +179,20 @@ describe('OTLP/gRPC', () => {
     expect((await queued('traces')).tenant).toBe('acme')
   })
 
+  it('says that the queue is full before it reads the export', async () => {
+    const checkRoom = (): never => {
+      throw new Unavailable('the queue is full')
+    }
+    const append = vi.fn<QueueAppender['append']>()
+    const { refused } = await startReceiver({ queue: { append, checkRoom } })
+    expect((await refused('traces', traces({}))).code).toBe(status.UNAVAILABLE)
+    expect(append).not.toHaveBeenCalled()
+  })
+
   it('hides what a bug is about', async () => {
-    const { refused } = await startReceiver({ queue: { append: () => Promise.reject(new Error('secret')) } })
+    const { refused } = await startReceiver({
+      queue: { ...withRoom, append: () => Promise.reject(new Error('secret')) },
+    })
     expect(await refused('traces', traces({}))).toMatchObject({
       code: status.INTERNAL,
       details: 'internal error',
@@ -185,7 +201,7 @@ describe('OTLP/gRPC', () => {
 
   it('tells messages that a header cannot carry as they are', async () => {
     const full = new Unavailable(`대기열 \ud800 ${'가득 참 '.repeat(1000)}`)
-    const { refused } = await startReceiver({ queue: { append: () => Promise.reject(full) } })
+    const { refused } = await startReceiver({ queue: { ...withRoom, append: () => Promise.reject(full) } })
     const error = await refused('traces', traces({}))
     expect(error.code).toBe(status.UNAVAILABLE)
     expect(error.details).toMatch(/^대기열 \uFFFD 가득 참/)

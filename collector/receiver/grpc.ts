@@ -11,6 +11,7 @@ import {
 } from '@grpc/grpc-js'
 import { encodeExportResponse, encodeRpcStatus } from '#telemetry/otlp/export-response.ts'
 import { type Signal, signals } from '#telemetry/otlp/messages.ts'
+import type { QueueAppender } from '../queue/queue.ts'
 import type { Authenticate } from './authenticate.ts'
 import type { ByteBudget } from './byte-budget.ts'
 import { overloaded } from './read-body.ts'
@@ -20,6 +21,7 @@ import { type Refusal, refusalCodes, type ToRefusal } from './refusal.ts'
 
 export interface GrpcReceiverParts {
   receive: Receive
+  checkRoom: QueueAppender['checkRoom']
   authenticate: Authenticate
   budget: ByteBudget
   requestBytesMax: number
@@ -76,7 +78,7 @@ const definitionOf = (signal: Signal): ServiceDefinition => ({
 /** Turns away strangers and overload before the message is read, and whoever is slow to send it: the call holds budget. */
 const createAdmission =
   (parts: GrpcReceiverParts): ServerInterceptor =>
-  (_method, call) => {
+  ({ path }, call) => {
     const lease = parts.budget.lease()
     let timer: NodeJS.Timeout | undefined
     const refuse = (status: Parameters<typeof call.sendStatus>[0]): void => {
@@ -92,6 +94,8 @@ const createAdmission =
           onReceiveMetadata: (metadata, next) => {
             try {
               parts.authenticate(authorizationOf(metadata))
+              const signal = signals.find((each) => servicePaths[each] === path)
+              if (signal !== undefined) parts.checkRoom(signal, 0)
               if (!lease.cover(expectedCallBytes)) throw overloaded()
               timer = setTimeout(tooSlow, parts.requestMillisMax)
               next(metadata)

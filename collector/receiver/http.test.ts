@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { request as httpRequest } from 'node:http'
+import { type IncomingMessage, request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +9,8 @@ import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { OTLPTraceExporter as JsonTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { OTLPTraceExporter as ProtoTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import { TracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { Unavailable } from '#runtime/errors.ts'
 import { silentLogger } from '#runtime/logger.ts'
 import { createSelfMetrics } from '#runtime/self-metrics.ts'
 import { responseDescriptors, statusDescriptor } from '#telemetry/otlp/export-response.ts'
@@ -16,6 +18,7 @@ import { type Signal } from '#telemetry/otlp/messages.ts'
 import { decodeExportRequest, decodeMessage, encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
 import { decodeExportRequestJson } from '#telemetry/otlp/json.ts'
 import { type LocalLogSettings, openLocalLog } from '../queue/local-log.ts'
+import type { QueueAppender } from '../queue/queue.ts'
 import { createReceiver, type ReceiverSettings } from './receiver.ts'
 
 const stops: (() => Promise<void>)[] = []
@@ -73,6 +76,9 @@ const startReceiver = async (
   const queuedRecords = (signal: Signal): number => queue.partition(signal).lag().recordsBehind
   return { receiver, httpUrl, post, queued, queuedRecords, selfMetrics }
 }
+
+/** Of a queue that has room. */
+const withRoom = { checkRoom: () => undefined }
 
 const nowNanos = (): bigint => BigInt(Date.now()) * 1_000_000n
 
@@ -308,8 +314,28 @@ describe('OTLP/HTTP', () => {
     expect(statusOf(refused.bytes).code).toBe(14)
   })
 
+  it('says so before it reads the export', async () => {
+    const checkRoom = (): never => {
+      throw new Unavailable('the queue is full')
+    }
+    const append = vi.fn<QueueAppender['append']>()
+    const { httpUrl } = await startReceiver({ queue: { append, checkRoom } })
+    const request = httpRequest(`${httpUrl}/v1/traces`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-protobuf', 'content-length': 1 << 20 },
+    })
+    request.on('error', () => undefined)
+    request.write('the beginning')
+    const [response] = (await once(request, 'response', { signal: AbortSignal.timeout(5000) })) as [
+      IncomingMessage,
+    ]
+    expect([response.statusCode, response.headers['retry-after']]).toEqual([503, '1'])
+    request.destroy()
+    expect(append).not.toHaveBeenCalled()
+  })
+
   it('hides what a bug is about', async () => {
-    const broken = { append: () => Promise.reject(new Error('secret internals')) }
+    const broken = { ...withRoom, append: () => Promise.reject(new Error('secret internals')) }
     const { post } = await startReceiver({ queue: broken })
     const answer = await post('traces', tracesJson(spanJson()), json)
     expect(answer.status).toBe(500)
@@ -387,7 +413,7 @@ describe('OTLP/HTTP', () => {
 
   it('finishes what is in flight when it stops, and takes nothing new', async () => {
     const gate = Promise.withResolvers<void>()
-    const slowQueue = { append: () => gate.promise.then(() => 'appended' as const) }
+    const slowQueue = { ...withRoom, append: () => gate.promise.then(() => 'appended' as const) }
     const { post, receiver, httpUrl } = await startReceiver({ queue: slowQueue })
     const answer = post('traces', tracesProtobuf(spanJson()))
     await expect.poll(() => receiver.counts().bytesInUse, { timeout: 5000 }).toBeGreaterThan(0)

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Logger } from '#runtime/logger.ts'
 import { encodeExportResponse, type Encoding, encodeRpcStatus } from '#telemetry/otlp/export-response.ts'
 import type { Signal } from '#telemetry/otlp/messages.ts'
+import type { QueueAppender } from '../queue/queue.ts'
 import type { Authenticate } from './authenticate.ts'
 import type { ByteBudget } from './byte-budget.ts'
 import { ClientGone, readBody } from './read-body.ts'
@@ -11,6 +12,7 @@ import { Refusal, refusalCodes, type ToRefusal } from './refusal.ts'
 
 export interface HttpReceiverParts {
   receive: Receive
+  checkRoom: QueueAppender['checkRoom']
   authenticate: Authenticate
   budget: ByteBudget
   requestBytesMax: number
@@ -110,6 +112,8 @@ const admit = (
       `Content-Type is none of ${Object.values(contentTypes).join(', ')}`,
     )
   }
+  // Compressed it is less than will be queued; whatever is more is found when it is here.
+  parts.checkRoom(signal, Number(request.headers['content-length'] ?? 0))
   return { signal, encoding, tenant }
 }
 

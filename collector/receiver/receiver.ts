@@ -58,6 +58,7 @@ export const createReceiver = (settings: ReceiverSettings): Receiver => {
     .addCallback((result) => result.observe(preparePool.waiting()))
   const parts = {
     receive: createReceive({ queue, preparePool, retentionNanos, metrics, now }),
+    checkRoom: (signal: Signal, byteCount: number) => queue.checkRoom(signal, byteCount),
     authenticate: createAuthenticate(settings.tokens),
     budget,
     requestBytesMax: settings.requestBytesMax ?? 64 * 2 ** 20,

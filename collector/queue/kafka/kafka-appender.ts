@@ -73,6 +73,11 @@ export const openKafkaAppender = async (settings: KafkaAppenderSettings): Promis
     const onSent = (durationMillis: number): void => sendMillis?.record(durationMillis, { topic: topic.name })
     lanes.set(signal, createLane({ producer, topic, compression, logger, onSent }))
   }
+  const laneOf = (signal: Signal): Lane => {
+    const lane = lanes.get(signal)
+    if (lane === undefined) throw new Error(`no topic for ${signal}`)
+    return lane
+  }
   // A broker that is away now may be there when the first export comes.
   await producer
     .connect()
@@ -97,12 +102,17 @@ export const openKafkaAppender = async (settings: KafkaAppenderSettings): Promis
     return 'appended'
   }
 
+  const checkRoom = (byteCount: number): void => {
+    if (isClosed) throw new Unavailable('the queue is closed')
+    if (pendingBytes + byteCount > pendingBytesMax)
+      throw new Unavailable('the queue is busy: too many bytes wait for Kafka')
+  }
+
   return {
+    checkRoom: (_signal, byteCount) => checkRoom(byteCount),
     append: async (signal, record): Promise<AppendOutcome> => {
-      const lane = lanes.get(signal)
-      if (lane === undefined || isClosed) throw new Unavailable('the queue is closed')
-      if (pendingBytes + record.payload.length > pendingBytesMax)
-        throw new Unavailable('the queue is busy: too many bytes wait for Kafka')
+      checkRoom(record.payload.length)
+      const lane = laneOf(signal)
       const { parts, oversized } = splitExport(signal, record.payload, lane.recordBytesMax)
       const outcomes = await Promise.all(parts.map((part) => appendPart(lane, record, part)))
       if (oversized.count > 0) return { ...oversized, bytesMax: lane.recordBytesMax }
