@@ -5,6 +5,7 @@ import { zstdCompress, zstdDecompress } from 'node:zlib'
 import {
   CompressionCodecs,
   CompressionTypes,
+  ConfigResourceTypes,
   Kafka,
   type KafkaConfig,
   type KafkaMessage,
@@ -16,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../harness/eventually.ts'
 import { dockerImage } from '../harness/kafka/broker-engine.ts'
 import { type KafkaBroker, type SecuredWays, startKafka } from '../harness/kafka/start-kafka.ts'
+import { renderCompose } from '../harness/rendered-compose.ts'
 
 CompressionCodecs[CompressionTypes.ZSTD] = () => ({
   compress: (encoder: { buffer: Buffer }) => promisify(zstdCompress)(encoder.buffer),
@@ -171,6 +173,19 @@ describe('a Kafka 4 broker through kafkajs', { timeout: 120_000 }, () => {
       await expect(topicsBy({ brokers: secured.sasl, sasl: login(mechanism, 'a guess') })).rejects.toThrow(
         /authentication/i,
       )
+  })
+
+  it('knows every setting that the compose file gives it', async () => {
+    const resources = [{ type: ConfigResourceTypes.BROKER, name: '1' }]
+    const { resources: described } = await withAdmin((admin) =>
+      admin.describeConfigs({ resources, includeSynonyms: false }),
+    )
+    const known = described[0]?.configEntries.map(({ configName }) => configName)
+    const given = Object.keys(renderCompose().services['kafka']?.environment ?? {})
+      .filter((name) => name.startsWith('KAFKA_') && name !== 'KAFKA_HEAP_OPTS')
+      .map((name) => name.slice('KAFKA_'.length).toLowerCase().replaceAll('_', '.'))
+    expect(given).toContain('listeners')
+    expect(known).toEqual(expect.arrayContaining(given))
   })
 
   const topicsBy = (way: Partial<KafkaConfig>): Promise<string[]> =>
