@@ -16,12 +16,19 @@ import { observeProcess } from '#runtime/process-metrics.ts'
 import { createSelfMetrics } from '#runtime/self-metrics.ts'
 import { openStore } from '#storage/connection.ts'
 import { dropExpiredPartitions } from '#storage/expired-partitions.ts'
+import { startHttpInterface } from '#storage/http-interface/http-interface.ts'
 import { migrate } from '#storage/migrations/migrate.ts'
 import { createRangeStore } from '#storage/range-store.ts'
 import { applyRetention } from '#storage/retention.ts'
 import { sql } from '#storage/sql.ts'
 import { saveReceiverUrl } from './receiver-url.ts'
-import { type ProgramSettings, listenHost, retentionOf, storeSettings } from './settings.ts'
+import {
+  type ProgramSettings,
+  listenHost,
+  ownInterfaceSettings,
+  retentionOf,
+  storeSettings,
+} from './settings.ts'
 
 /** As one flat list of numbers, such as `acceptedSpans`. */
 const flatCounts = ({
@@ -55,6 +62,7 @@ export const startBackend = async (
   logger: Logger,
   version: string,
 ): Promise<Backend> => {
+  const ownInterface = ownInterfaceSettings(values)
   const lifecycle = createLifecycle(logger)
   try {
     const selfMetrics = createSelfMetrics()
@@ -66,6 +74,10 @@ export const startBackend = async (
     await mkdir(values.DATA_DIR, { recursive: true, mode: 0o700 })
     const store = await openStore(storeSettings(values))
     lifecycle.onStop('store', () => store.close())
+    if (ownInterface !== undefined) {
+      const httpInterface = await startHttpInterface({ ...ownInterface, logger })
+      lifecycle.onStop('ClickHouse HTTP interface', () => httpInterface.stop())
+    }
     let isMigrated = false
 
     const disk = createDiskGuard({

@@ -9,6 +9,7 @@ import type { CommandContext } from './command-context.ts'
 import { addMigrate } from './migrate.ts'
 import { addReplay } from './replay.ts'
 import { readSettings, settings } from './settings.ts'
+import { addStore } from './store.ts'
 
 const settingsHelp = (): string => {
   const lines = Object.entries(settings).map(([name, { purpose, fallback }]) => {
@@ -48,6 +49,7 @@ const run = async (): Promise<void> => {
   addAll(program, context)
   addMigrate(program, context)
   addReplay(program, context)
+  addStore(program, context)
   addDemo(program, context)
   await program.parseAsync()
 }

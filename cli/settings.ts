@@ -1,5 +1,13 @@
-import { InvalidSettings, type SettingValues, readEnvironment, setting } from '#runtime/environment.ts'
-import type { StoreSettings } from '#storage/connection.ts'
+import { availableParallelism } from 'node:os'
+import {
+  InvalidSettings,
+  type Setting,
+  type SettingValues,
+  readEnvironment,
+  setting,
+} from '#runtime/environment.ts'
+import { type StoreSettings, readMemoryBytesMax } from '#storage/connection.ts'
+import type { HttpInterfaceOptions } from '#storage/http-interface/http-interface.ts'
 import type { Retention } from '#storage/retention.ts'
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
@@ -20,12 +28,30 @@ const retentionSettings = {
   ),
 }
 
+const anyPort = setting.port(
+  0,
+  "ClickHouse's HTTP interface to the embedded store, for its owner: full access, so on this machine only; not set: off, and 8123 in store",
+)
+const clickhouseHttpPort: Setting<number | undefined> = {
+  purpose: anyPort.purpose,
+  fallback: '',
+  parse: (text) => (text === '' ? undefined : anyPort.parse(text)),
+}
+
+const clickhousePassword: Setting<string> = {
+  ...setting.text('', 'what that address asks for; none: anybody on this machine may'),
+  isSecret: true,
+}
+
 /** Every setting of the program. Names are a contract; see README. */
 export const settings = {
   DATA_DIR: setting.text('./data', 'folder of the embedded store and of the queue'),
   CLICKHOUSE_URL: setting.url(
     'ClickHouse server to use instead of the embedded store, with user and password',
   ),
+  CLICKHOUSE_HTTP_PORT: clickhouseHttpPort,
+  CLICKHOUSE_USER: setting.text('default', "user of the embedded store's own ClickHouse address"),
+  CLICKHOUSE_PASSWORD: clickhousePassword,
   CLICKHOUSE_DATABASE: setting.identifier('otel', 'database of all tables'),
   KAFKA_BROKERS: setting.absent('Kafka as the queue: not in this version yet'),
   OTLP_HTTP_PORT: setting.port(4318, 'OTLP over HTTP'),
@@ -120,3 +146,56 @@ export const storeSettings = (values: ProgramSettings): StoreSettings => {
     ? { dataDir: values.DATA_DIR, database }
     : { clickhouseUrl: values.CLICKHOUSE_URL, database }
 }
+
+const clickhouseHttpPortDefault = 8123
+/** One may be long while others go on. */
+const statementsMaxOfStore = 12
+/** Beside the statements of the product itself, which have to go on. */
+const statementsMaxOfAll = 4
+
+type HttpInterfaceSettings = Omit<HttpInterfaceOptions, 'logger'>
+
+/** Of role `store`. @throws InvalidSettings where others than this machine could reach it without a password */
+export const storeInterfaceSettings = (values: ProgramSettings): HttpInterfaceSettings => {
+  const host = values.LISTEN_HOST === '' ? loopback : values.LISTEN_HOST
+  if (values.CLICKHOUSE_PASSWORD === '' && !isLoopback(host))
+    throw new InvalidSettings(
+      `CLICKHOUSE_PASSWORD: expected one where LISTEN_HOST=${JSON.stringify(host)} lets others in: it is full access`,
+    )
+  return {
+    ...interfaceSettings(values),
+    host,
+    port: values.CLICKHOUSE_HTTP_PORT ?? clickhouseHttpPortDefault,
+    statementsMax: statementsMaxOfStore,
+    defaultSettings: [],
+  }
+}
+
+/** Of role `all`; undefined where none is wanted. @throws InvalidSettings where there is no embedded store */
+export const ownInterfaceSettings = (values: ProgramSettings): HttpInterfaceSettings | undefined => {
+  const port = values.CLICKHOUSE_HTTP_PORT
+  if (port === undefined) return undefined
+  if (values.CLICKHOUSE_URL !== undefined)
+    throw new InvalidSettings(
+      'CLICKHOUSE_HTTP_PORT: expected none where CLICKHOUSE_URL is set: the server has an address of its own',
+    )
+  return {
+    ...interfaceSettings(values),
+    host: loopback,
+    port,
+    statementsMax: statementsMaxOfAll,
+    // One statement of the owner's should leave something for the product; who wants more says so.
+    defaultSettings: [
+      ['max_threads', String(Math.max(1, Math.floor(availableParallelism() / 2)))],
+      ['max_memory_usage', String(readMemoryBytesMax)],
+    ],
+  }
+}
+
+const loopback = '127.0.0.1'
+const isLoopback = (host: string): boolean => /^(?:localhost|127\.[\d.]+|::1)$/.test(host)
+
+const interfaceSettings = (values: ProgramSettings) => ({
+  dataDir: values.DATA_DIR,
+  credentials: { user: values.CLICKHOUSE_USER, password: values.CLICKHOUSE_PASSWORD },
+})

@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startClickHouseProcess } from '../test/harness/clickhouse-process.ts'
 import { type CuttingRelay, startCuttingRelay } from '../test/harness/cutting-relay.ts'
+import { startStoreProcess } from '../test/harness/store-process.ts'
 import {
   createTable,
   insertColumns,
@@ -58,7 +58,7 @@ describe('a store on a server', () => {
   let stop: () => Promise<void>
 
   beforeAll(async () => {
-    const server = givenUrl === undefined ? await startClickHouseProcess() : undefined
+    const server = givenUrl === undefined ? await startStoreProcess() : undefined
     settings = { clickhouseUrl: givenUrl ?? server?.url ?? '', database }
     stop = async () => {
       const store = await openStore(settings)
@@ -185,7 +185,9 @@ describe('an embedded store', () => {
         .then(() => 'opened', ({ name, message }) => name + ': ' + message)
         .then((outcome) => { process.stdout.write(outcome); process.exit() })`,
     ])
-    expect(stdout).toMatch(/^Unavailable: cannot open the store in .* another process has it open$/)
+    expect(stdout).toBe(
+      `Unavailable: the data folder ${dataDir} is in use by process ${process.pid}: one process can have its store open`,
+    )
     expect(existsSync(waiting)).toBe(true)
     await store.close()
   })

@@ -1,30 +1,30 @@
-import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { type ClickHouseClient, type ClickHouseClientConfigOptions, createClient } from '@clickhouse/client'
 import { createChdbConnection } from 'chdb/connection'
 import { Unavailable, messageOf } from '#runtime/errors.ts'
 import { sql } from '../sql.ts'
+import { blockFolders, chdbPath, emptyFolders, existing, ownerOf, removeFolders } from './data-folder.ts'
 import { createNameSync } from './durable-names.ts'
 import { type Engine, type Session, statementBytesMax } from './engine.ts'
 
 /** The embedded engine on a folder, which only one process can have open. */
 export const openChdb = async (settings: { dataDir: string; database: string }): Promise<Engine> => {
-  const dataDir = resolve(settings.dataDir)
-  const path = join(dataDir, 'chdb')
-  await mkdir(path, { recursive: true, mode: 0o700 })
-  const blocks: BlockFiles = { folders: blockFolders(dataDir), count: 0 }
-  const open = (): Promise<Session> => openSession(path, settings.database, blocks)
+  const { dataDir, database } = settings
+  await mkdir(chdbPath(dataDir), { recursive: true, mode: 0o700 })
+  const folders = blockFolders(dataDir)
+  const blocks: BlockFiles = { folders: existing(folders), count: 0 }
+  const open = (): Promise<Session> => openSession(dataDir, database, blocks)
   // The first session has the folder locked: until then, block files may be another process's.
   let first: Session | undefined = await open()
   try {
-    await emptyFolders(blocks.folders)
+    await emptyFolders(folders)
   } catch (error) {
     await first.close()
     throw error
   }
+  const makeDurable = createNameSync(chdbPath(dataDir))
   return {
     kind: 'chdb',
     openSession: async () => {
@@ -32,16 +32,16 @@ export const openChdb = async (settings: { dataDir: string; database: string }):
       first = undefined
       return session
     },
-    makeDurable: createNameSync(path),
+    makeDurable,
     close: async () => {
       await first?.close()
-      for (const folder of blocks.folders) await rm(folder, { recursive: true, force: true })
+      await removeFolders(folders)
     },
   }
 }
 
-const openSession = async (path: string, database: string, blocks: BlockFiles): Promise<Session> => {
-  const client = connect(path)
+const openSession = async (dataDir: string, database: string, blocks: BlockFiles): Promise<Session> => {
+  const client = connect(dataDir)
   try {
     const name = sql.identifier(database).text
     await client.command({ query: `CREATE DATABASE IF NOT EXISTS ${name}` })
@@ -75,41 +75,27 @@ const openSession = async (path: string, database: string, blocks: BlockFiles): 
   }
 }
 
-const connect = (path: string): ClickHouseClient => {
+const connect = (dataDir: string): ClickHouseClient => {
   try {
     // The client's types know only its own HTTP connection; chDB's implements the same contract.
-    const connection = createChdbConnection({ path }) as unknown as NonNullable<
+    const connection = createChdbConnection({ path: chdbPath(dataDir) }) as unknown as NonNullable<
       ClickHouseClientConfigOptions['connection']
     >
     return createClient({ connection })
   } catch (error) {
     // The engine writes to stderr what is wrong, and throws without it.
-    throw new Unavailable(`cannot open the store in ${path}; most likely another process has it open`, {
-      cause: error,
-    })
+    const owner = ownerOf(dataDir)
+    const reason =
+      owner === undefined
+        ? `cannot open the store in ${dataDir}`
+        : `the data folder ${dataDir} is in use by process ${owner}: one process can have its store open`
+    throw new Unavailable(reason, { cause: error })
   }
 }
 
-/** Where blocks wait for the engine to read them, as it takes no bytes beside a statement. */
 interface BlockFiles {
   folders: readonly string[]
   count: number
-}
-
-/**
- * In memory where the system has it as a folder, else (or when that is full) in the data folder. Named after the data folder,
- * so that what a killed process left in memory is cleared by the next.
- */
-const blockFolders = (dataDir: string): string[] => {
-  const name = `aftertrace-${createHash('sha256').update(dataDir).digest('hex').slice(0, 16)}`
-  return [...(existsSync('/dev/shm') ? [join('/dev/shm', name)] : []), join(dataDir, 'blocks')]
-}
-
-const emptyFolders = async (folders: readonly string[]): Promise<void> => {
-  for (const folder of folders) {
-    await rm(folder, { recursive: true, force: true })
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-  }
 }
 
 const writeBlockFile = async (files: BlockFiles, block: readonly Uint8Array[]): Promise<string> => {

@@ -7,10 +7,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vi
 import { type Store, openStore } from '#storage/connection.ts'
 import { readMigrations } from '#storage/migrations/known-migrations.ts'
 import { sql } from '#storage/sql.ts'
-import { type ClickHouseHttp, startClickHouseHttp } from '../harness/clickhouse-http.ts'
 import { eventually } from '../harness/eventually.ts'
 import { openFirstLightStore } from '../harness/first-light.ts'
 import { seededIntegers } from '../harness/seeded-random.ts'
+import { type StoreProcess, startStoreProcess } from '../harness/store-process.ts'
 import { type ViewSums, readViewSums, rowViews } from '../harness/view-sums.ts'
 
 const program = fileURLToPath(new URL('../../cli/aftertrace.js', import.meta.url))
@@ -134,14 +134,14 @@ describe('aftertrace migrate', () => {
 })
 
 describe('processes that migrate one server', () => {
-  let server: ClickHouseHttp
+  let server: StoreProcess
   let store: Store
   let serverCount = 0
 
   const startServer = async (): Promise<void> => {
     const dataDir = join(folder, `server-${serverCount++}`)
     await cp(firstLight, dataDir, { recursive: true })
-    server = await startClickHouseHttp(join(dataDir, 'chdb'))
+    server = await startStoreProcess({ dataDir })
     store = await openStore({ clickhouseUrl: server.url, database: 'otel' })
   }
   const startMigrator = (): Migrator => start([migrateProcess, server.url])

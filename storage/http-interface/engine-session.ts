@@ -1,0 +1,70 @@
+import { type ChdbResult, Session } from 'chdb'
+import { sql } from '../sql.ts'
+import type { FormTable } from './form.ts'
+import type { NamedValue } from './request-options.ts'
+
+/** A connection to the engine, on which one statement runs at a time. Opening one takes half a millisecond. */
+export interface EngineSession {
+  /** What it answers with is in memory as a whole; `format` is for a statement that names none. */
+  run(statement: string, format?: string): Promise<ChdbResult>
+  close(): void
+}
+
+export const openEngineSession = (path: string): EngineSession => {
+  const session = new Session(path)
+  return {
+    run: (statement, format = 'TabSeparated') => session.queryAsync(statement, { format }),
+    close: () => session.close(),
+  }
+}
+
+/** What holds for a request's statement. In a session that is not kept, it ends with the session. */
+export interface Circumstances {
+  database: string | undefined
+  settings: readonly NamedValue[]
+  parameters: readonly NamedValue[]
+  tables: readonly FormTable[]
+  isReadonly: boolean
+}
+
+/** The embedded engine's own default differs from a server's: it takes an expression for a query. */
+const settingsOfServer: readonly NamedValue[] = [['implicit_select', '0']]
+/** What is added to a statement does not make it too long: its own length was checked before. */
+const statementBytesMaxOfEngine = '100000000'
+
+export const arrange = async (
+  session: EngineSession,
+  { database, settings, parameters, tables, isReadonly }: Circumstances,
+): Promise<void> => {
+  if (database !== undefined) await session.run(`USE ${quotedName(database)}`)
+  for (const table of tables) await createTable(session, table)
+  const changes = [
+    ...settingsOfServer,
+    ['max_query_size', statementBytesMaxOfEngine] as const,
+    ...settings.filter(([name]) => name !== 'readonly'),
+    ...parameters.map(([name, value]) => [`param_${name}`, value] as const),
+  ]
+  await session.run(settingsText(changes))
+  // Last, because from then on nothing can be set that is stricter.
+  const given = settings.find(([name]) => name === 'readonly')
+  if (given !== undefined) await session.run(settingsText([given]))
+  else if (isReadonly) await session.run(settingsText([['readonly', '2']]))
+}
+
+export const settingsText = (settings: readonly NamedValue[]): string =>
+  `SET ${settings.map(([name, value]) => `${name} = ${sql.string(value).text}`).join(', ')}`
+
+/** As in a string, and the backtick as its code, so that nothing but a name can follow. */
+export const quotedName = (name: string): string =>
+  `\`${sql
+    .string(name)
+    .text.slice(1, -1)
+    .replaceAll('`', String.raw`\x60`)}\``
+
+const createTable = async (session: EngineSession, table: FormTable): Promise<void> => {
+  const { name, structure, format, rows } = table
+  await session.run(`CREATE TEMPORARY TABLE ${quotedName(name)} (${structure})`)
+  await session.run(
+    `INSERT INTO ${quotedName(name)} FROM INFILE ${sql.string(rows.path).text} FORMAT ${quotedName(format)}`,
+  )
+}
