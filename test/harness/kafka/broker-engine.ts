@@ -11,6 +11,8 @@ export interface BrokerEngine {
   /** The address to listen on, so that the broker is reached at 127.0.0.1. */
   bindHost: string
   classPath: string
+  /** A file for the classes that a broker loads, ready for the next one; made by the first. */
+  classArchive: string | undefined
   /** The command line of a program that comes with Java and sees the broker's folder under its own name. */
   command(program: 'java' | 'keytool', args: readonly string[]): string[]
   /** The same for the one that stays: the broker. */
@@ -30,11 +32,13 @@ export const findEngine = async (place: BrokerPlace): Promise<BrokerEngine> =>
   (await hasImage()) ? dockerEngine(place) : javaEngine()
 
 export const javaEngine = async (): Promise<BrokerEngine> => {
-  const java = await findJava()
-  const command: BrokerEngine['command'] = (program, args) => [join(java, program), ...args]
+  const { folder, version } = await findJava()
+  const jars = await brokerJars()
+  const command: BrokerEngine['command'] = (program, args) => [join(folder, program), ...args]
   return {
     bindHost: '127.0.0.1',
-    classPath: join(await brokerJars(), '*'),
+    classPath: join(jars, '*'),
+    classArchive: `${jars}-java-${version}.jsa`,
     command,
     brokerCommand: (args) => command('java', args),
     signal: async (broker, signal) => {
@@ -70,6 +74,7 @@ const dockerEngine = ({ folder, ports }: BrokerPlace): BrokerEngine => {
   return {
     bindHost: '0.0.0.0',
     classPath: '/opt/kafka/libs/*',
+    classArchive: undefined,
     command: (program, args) => inContainer(program, [], args),
     brokerCommand: (args) => inContainer('java', ['--name', name, ...published], args),
     signal: async (_broker, signal) => {

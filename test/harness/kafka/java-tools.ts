@@ -9,8 +9,15 @@ const javaVersionMin = 17
 const javaPackages = ['openjdk-17-jre-headless', 'openjdk-21-jre-headless']
 const run = promisify(execFile)
 
-/** The folder with the programs `java` and `keytool`. @throws Error that says what to install. */
-export const findJava = async (): Promise<string> => {
+export interface Java {
+  /** With the programs `java` and `keytool`. */
+  folder: string
+  /** Such as 17.0.15 */
+  version: string
+}
+
+/** @throws Error that says what to install. */
+export const findJava = async (): Promise<Java> => {
   const found = await existingJava()
   if (found !== undefined) return found
   const installed = (await installPackages(javaPackages)) ? await existingJava() : undefined
@@ -31,12 +38,13 @@ export const findMaven = async (): Promise<string> => {
   )
 }
 
-const existingJava = async (): Promise<string | undefined> => {
+const existingJava = async (): Promise<Java | undefined> => {
   const folder = programFolder('java', 'JAVA_HOME')
   if (folder === undefined) return undefined
   // Written to standard error: openjdk version "17.0.15" 2025-04-15
   const { stderr } = await run(join(folder, 'java'), ['-version'])
-  return Number(/version "(\d+)/.exec(stderr)?.[1]) >= javaVersionMin ? folder : undefined
+  const version = /version "([^"]+)"/.exec(stderr)?.[1] ?? ''
+  return Number.parseInt(version, 10) >= javaVersionMin ? { folder, version } : undefined
 }
 
 const programFolder = (program: string, homeVariable: string): string | undefined => {
