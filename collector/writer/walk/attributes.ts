@@ -4,7 +4,7 @@
  * A map has five words: its entries so far, their keys (a stream of words), the dictionary of the keys, their values (a
  * stream of Strings), and the dictionary of the types.
  */
-import { allocate, copyBytes, loadWord, storeWord } from './memory.ts'
+import { allocate, copyBytes, loadByte, loadWord, storeWord } from './memory.ts'
 import { keyOf, newDictionary } from './dictionary.ts'
 import {
   clear,
@@ -25,6 +25,11 @@ import { enterMessage, leaveMessage, low, moveTo, position, readTag, skipField, 
 const keyTag: i32 = 10
 const valueTag: i32 = 18
 
+/** Where key and value of the attribute under way lie. */
+let keyAt: i32 = 0
+let keyLength: i32 = 0
+let valueStart: i32 = 0
+let valueBytes: i32 = 0
 /** Of the attributes under way. */
 let letters: i32 = 0
 let innerTypes: i32 = 0
@@ -68,13 +73,39 @@ export function beginAttributes(): void {
 
 /** Moves behind the attribute. */
 export function appendAttribute(map: i32, start: i32, end: i32, depth: i32): void {
-  moveTo(start)
   enterMessage(depth)
-  let keyAt = start
-  let keyLength: i32 = 0
-  let valueStart: i32 = 0
-  let valueBytes: i32 = 0
+  noteAttribute(start, end, depth)
+  appendWord(loadWord(map + 4), keyOf(loadWord(map + 8), keyAt, keyLength))
+  readValue(valueStart, valueStart + valueBytes, depth + 1)
+  appendText(loadWord(map + 12), valueAt, valueLength)
+  storeWord(map, loadWord(map) + 1)
+  noteType()
+  moveTo(end)
+}
+
+/** Nearly all are a short key and a short value, and nothing else. */
+function noteAttribute(start: i32, end: i32, depth: i32): void {
+  keyLength = loadByte(start + 1)
+  keyAt = start + 2
+  valueStart = keyAt + keyLength + 2
+  valueBytes = end - valueStart
+  if (
+    loadByte(start) !== keyTag ||
+    keyLength >= 0x80 ||
+    valueBytes < 0 ||
+    valueBytes >= 0x80 ||
+    loadByte(valueStart - 2) !== valueTag ||
+    loadByte(valueStart - 1) !== valueBytes
+  )
+    noteFields(start, end, depth)
+}
+
+function noteFields(start: i32, end: i32, depth: i32): void {
   let valueCount: i32 = 0
+  keyLength = 0
+  valueStart = start
+  valueBytes = 0
+  moveTo(start)
   while (position < end) {
     const tag = readTag()
     if (tag === keyTag) {
@@ -88,12 +119,6 @@ export function appendAttribute(map: i32, start: i32, end: i32, depth: i32): voi
   }
   leaveMessage(end)
   if (valueCount > 1) valueStart = joinValues(start, end, valueTag, valueBytes, depth + 1)
-  appendWord(loadWord(map + 4), keyOf(loadWord(map + 8), keyAt, keyLength))
-  readValue(valueStart, valueStart + valueBytes, depth + 1)
-  appendText(loadWord(map + 12), valueAt, valueLength)
-  storeWord(map, loadWord(map) + 1)
-  noteType()
-  moveTo(end)
 }
 
 function noteType(): void {
@@ -104,6 +129,12 @@ function noteType(): void {
   if (innerTypesLength > 0) isTold = false
   pushByte(innerTypes, 0x3a)
   pushBytes(innerTypes, innerTypesAt, innerTypesLength)
+}
+
+/** The key of the types where there are no attributes. */
+export function noTypes(map: i32): i32 {
+  beginAttributes()
+  return endAttributes(map)
 }
 
 /** The key of the types of the attributes since `beginAttributes`. */

@@ -226,6 +226,26 @@ describe('doubles', () => {
   })
 })
 
+describe('keys and texts', () => {
+  it('may have any length', () => {
+    const lengths = [
+      0, 1, 16, 120, 121, 122, 123, 124, 125, 126, 127, 128, 129, 130, 131, 300, 16_383, 16_384,
+    ]
+    const attributes = lengths.flatMap((keyLength) =>
+      lengths.map((length) => ({
+        key: 'k'.repeat(keyLength),
+        value: { stringValue: 'v'.repeat(length) },
+      })),
+    )
+    const logRecords = [
+      { ...emptyLog, attributes },
+      ...lengths.map((length) => ({ ...emptyLog, body: { stringValue: 'b'.repeat(length) } })),
+    ]
+    const request = { resourceLogs: [{ schemaUrl: '', scopeLogs: [{ schemaUrl: '', logRecords }] }] }
+    expect(expectSameRows('logs', recordsOf([Buffer.from(encodeExportRequest('logs', request))]))).toBe(true)
+  })
+})
+
 describe.each(Object.entries(engines))('the heap in %s', (_name, engine) => {
   const record = recordsOf([logWith(...Array.from({ length: 20_000 }, (_, index) => index / 7))])
 

@@ -70,7 +70,7 @@ export const createBatchWalk = (
     const { payload, tenant } = record
     const address = placeRecord(payload)
     current = { subject: signal, tenant, address, byteCount: payload.length }
-    setQueuedTime(engine, record.queuedAtMillis)
+    if (signal === 'logs') setQueuedTime(engine, record.queuedAtMillis)
     const tenantNumber = origins.tenantNumber(tenant)
     engine.beginRecord(signalNumbers[signal], address, address + payload.length, number, tenantNumber)
   }
@@ -110,14 +110,14 @@ const setQueuedTime = (engine: WalkEngine, millis: number): void => {
   engine.setQueuedTime((rest % highWord) | 0, Math.floor(upper / stepsPerHigh) + Math.floor(rest / highWord))
 }
 
-/** Bytes in another order may make the same resource; then the row is the one that came last. */
+/** Of what is the same resource, the row is the one that came last. */
 const latestRows = (seenResources: Int32Array, { resources }: Origins): ResourceRow[] => {
-  const rowById = new Map<bigint, ResourceRow>()
+  const rows = new Map<number, ResourceRow>()
   for (const number of seenResources) {
-    const row = resources[number]?.row
-    if (row !== undefined) rowById.set(row.resource_id, row)
+    const origin = resources[number]
+    if (origin !== undefined) rows.set(origin.firstNumber, origin.row)
   }
-  return [...rowById.values()]
+  return [...rows.values()]
 }
 
 interface Gathered {
@@ -150,8 +150,10 @@ const copyBlock = (heap: HeapReader, block: number, { records, origins }: Gather
   const empty: Record<string, Column<never>> = physicalTables[walked.name]()
   for (const [name, column] of Object.entries(empty)) {
     const place = walked.places[name]
-    if (place === undefined) shared.fill(name, column)
-    columns[name] = place === undefined ? column : copyColumn({ heap, block, rows }, place, column.type)
+    columns[name] =
+      place === undefined
+        ? shared.filled(name, column)
+        : copyColumn({ heap, block, rows }, place, column.type)
   }
   return { table: walked.name, day: heap.word(block + dayField), rowCount: heap.rowCount(rows), columns }
 }

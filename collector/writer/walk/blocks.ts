@@ -86,9 +86,17 @@ export function endRuns(record: i32, resource: i32, scope: i32): void {
 const daySteps: f64 = 1_318_359_375
 const stepsPerHigh: f64 = 65_536
 
+/** The day that was asked for last, and its first step. */
+let day: i32 = 0
+let dayBegin: f64 = 0
+
 /** The day of a time. Times after 2262 fit no column. */
 export function dayOf(low: i32, high: i32): i32 {
   if (high < 0) fail(timeOutOfRange, 0)
-  const steps = high * stepsPerHigh + (low >>> 16)
-  return truncate(Math.floor(steps / daySteps))
+  const step = high * stepsPerHigh + (low >>> 16)
+  if (step < dayBegin || step >= dayBegin + daySteps) {
+    day = truncate(Math.floor(step / daySteps))
+    dayBegin = day * daySteps
+  }
+  return day
 }

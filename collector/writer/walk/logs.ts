@@ -2,7 +2,7 @@
 import { appendAttributes, entryCount, joinValues, newAttributeMap } from './attributes.ts'
 import { addBlock, blockHeaderBytes, dayOf, findBlock, logsTable, rowsOf } from './blocks.ts'
 import { keyOf, newDictionary } from './dictionary.ts'
-import { allocate, fillBytes, loadByte, loadWireWord, loadWord, storeByte, storeWord } from './memory.ts'
+import { allocate, fillBytes, loadWireWord, loadWord, storeByte, storeWord } from './memory.ts'
 import { addRow, newRow, newRows, setByte, setFrom, setPair, setWord } from './rows.ts'
 import { clear, newScratch, pushRange } from './scratch.ts'
 import { appendBytes, appendText, newStream } from './stream.ts'
@@ -230,7 +230,7 @@ function appendNoted(block: i32, at: i32, source: i32): void {
 function appendId(ids: i32, at: i32, length: i32, expectedLength: i32): void {
   let bits: i32 = 0
   if (length === expectedLength)
-    for (let index: i32 = 0; index < length; index++) bits |= loadByte(at + index)
+    for (let index: i32 = 0; index < length; index += 4) bits |= loadWireWord(at + index)
   appendBytes(ids, at, bits === 0 ? 0 : length)
 }
 

@@ -1,5 +1,5 @@
 /** Metrics: what all points of one share, and the points. */
-import { appendAttributes, entryCount } from './attributes.ts'
+import { appendAttributes, entryCount, noTypes } from './attributes.ts'
 import { exponentialTable, gaugeTable, histogramTable, rowsOf, sumTable, summaryTable } from './blocks.ts'
 import { keyOf } from './dictionary.ts'
 import { rewriteMetric } from './host.ts'
@@ -44,6 +44,8 @@ let namedBlock: i32 = 0
 let nameKey: i32 = 0
 let descriptionKey: i32 = 0
 let unitKey: i32 = 0
+/** The key of the types of no metadata. */
+let noTypesKey: i32 = 0
 let temporality: i32 = 0
 let isMonotonic: i32 = 0
 
@@ -184,7 +186,8 @@ function appendShared(pointBlock: i32): void {
   setWord(page, row, block.temporalityCell, temporality)
   setByte(page, row, block.isMonotonicCell, isMonotonic)
   const map = loadWord(pointBlock + block.metadataField)
-  setWord(page, row, block.metadataTypesCell, appendAttributes(map, metadata, metricDepth + 1))
+  const types = rangeCount(metadata) === 0 ? noTypesKey : appendAttributes(map, metadata, metricDepth + 1)
+  setWord(page, row, block.metadataTypesCell, types)
   setPair(page, row, block.metadataEndCell, entryCount(map), 0)
 }
 
@@ -193,5 +196,6 @@ function nameIn(pointBlock: i32): void {
   nameKey = keyOf(loadWord(pointBlock + block.namesField), nameAt, nameLength)
   descriptionKey = keyOf(loadWord(pointBlock + block.descriptionsField), descriptionAt, descriptionLength)
   unitKey = keyOf(loadWord(pointBlock + block.unitsField), unitAt, unitLength)
+  noTypesKey = noTypes(loadWord(pointBlock + block.metadataField))
   namedBlock = pointBlock
 }

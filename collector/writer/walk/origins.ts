@@ -10,6 +10,8 @@ import { type ServiceIdentity, serviceIdentity } from '../service-identity.ts'
 export interface ResourceOrigin {
   row: ResourceRow
   service: ServiceIdentity
+  /** The number of the first one that is the same resource: bytes in another order may be, and of another tenant never. */
+  firstNumber: number
 }
 
 /** What the rows of a ScopeSpans share. */
@@ -33,6 +35,7 @@ export interface Subject {
 export class Origins {
   readonly resources: ResourceOrigin[] = []
   readonly scopes: ScopeOrigin[] = []
+  readonly #numberById = new Map<bigint, number>()
   readonly #tenantNumbers = new Map<string, number>()
 
   tenantNumber(tenant: string): number {
@@ -42,7 +45,12 @@ export class Origins {
   }
 
   addResource(tenant: string, subject: Subject): number {
-    return this.resources.push(readResource(tenant, subject)) - 1
+    const origin = readResource(tenant, subject)
+    const number = this.resources.length
+    const firstNumber = this.#numberById.get(origin.row.resource_id) ?? number
+    this.#numberById.set(origin.row.resource_id, firstNumber)
+    this.resources.push({ ...origin, firstNumber })
+    return number
   }
 
   addScope(subject: Subject): number {
@@ -52,11 +60,12 @@ export class Origins {
   clear(): void {
     this.resources.length = 0
     this.scopes.length = 0
+    this.#numberById.clear()
     this.#tenantNumbers.clear()
   }
 }
 
-const readResource = (tenant: string, subject: Subject): ResourceOrigin => {
+const readResource = (tenant: string, subject: Subject): Omit<ResourceOrigin, 'firstNumber'> => {
   const [resourceSpans] = decode(lengthDelimited(1, withoutItems(subject))).resourceSpans
   const resource = resourceSpans?.resource
   const row = resourceRow(tenant, resource, resourceSpans?.schemaUrl ?? '')

@@ -5,7 +5,7 @@
  * Five words: the first page, the current one, rows in it, rows in all, bytes of a row. A page begins with two words, the
  * first of which says which page is next.
  */
-import { allocate, copyBytes, loadWord, storeByte, storeWord } from './memory.ts'
+import { allocate, loadWireWord, loadWord, storeByte, storeWord } from './memory.ts'
 
 const pageRowsLog2: i32 = 10
 export const pageRows: i32 = 1 << pageRowsLog2
@@ -83,5 +83,5 @@ export function cellAt(page: i32, row: i32, column: i32, count: i32): i32 {
 /** Eight bytes as they came, zeros where nothing did (0). */
 export function setFrom(page: i32, row: i32, column: i32, from: i32): void {
   if (from === 0) setPair(page, row, column, 0, 0)
-  else copyBytes(cellsOf(page, column) + (row << 3), from, 8)
+  else setPair(page, row, column, loadWireWord(from), loadWireWord(from + 4))
 }

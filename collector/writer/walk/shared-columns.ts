@@ -1,4 +1,4 @@
-import type { Column } from '#storage/native-block.ts'
+import { type BlockColumn, type Column, column, lowCardinality } from '#storage/native-block.ts'
 import type { QueuedRecord } from '../../queue/queue.ts'
 import type { Origins, ResourceOrigin, ScopeOrigin } from './origins.ts'
 
@@ -29,62 +29,95 @@ const recordWord = 1
 const resourceWord = 2
 const scopeWord = 3
 
-/** Rows that follow each other and have the same record, the same resource or the same scope. */
-interface Stretches {
-  numbers: number[]
-  rowCounts: number[]
-}
-
-/** Fills what the rows of one block share. The names and types of columns are those of physical-tables.ts. */
+/** The columns of one block that its rows share. Names and types are those of physical-tables.ts. */
 export const createSharedColumns = (
   runs: Int32Array,
   records: readonly QueuedRecord[],
   { resources, scopes }: Origins,
 ) => {
-  const byRecord = stretchesOf(runs, recordWord)
-  const byResource = stretchesOf(runs, resourceWord)
-  const byScope = stretchesOf(runs, scopeWord)
+  const byRecord = new Stretches(runs, recordWord, records)
+  const byResource = new Stretches(runs, resourceWord, resources)
+  const byScope = new Stretches(runs, scopeWord, scopes)
   return {
-    fill: (name: string, column: Column<never>): void => {
+    /** `empty` is returned with its rows, or another column in its place. */
+    filled: (name: string, empty: Column<never>): BlockColumn => {
       const [record, resource, scope] = [ofRecord[name], ofResource[name], ofScope[name]]
-      if (record !== undefined) fill(column, byRecord, records, record)
-      else if (resource !== undefined) fill(column, byResource, resources, resource)
-      else if (scope !== undefined) fill(column, byScope, scopes, scope)
-      else throw new Error(`nothing fills the column ${name}`)
+      if (record !== undefined) return byRecord.filled(empty, record)
+      if (resource !== undefined) return byResource.filled(empty, resource)
+      if (scope !== undefined) return byScope.filled(empty, scope)
+      throw new Error(`nothing fills the column ${name}`)
     },
   }
 }
 
-const stretchesOf = (runs: Int32Array, word: number): Stretches => {
-  const stretches: Stretches = { numbers: [], rowCounts: [] }
-  let rowCount = 0
-  for (let run = 0; run < runs.length; run += runWords) {
-    rowCount += runs[run] ?? 0
-    const number = runs[run + word] ?? 0
-    if (number === runs[run + runWords + word]) continue
-    stretches.numbers.push(number)
-    stretches.rowCounts.push(rowCount)
-    rowCount = 0
-  }
-  return stretches
-}
+/** Rows that follow each other and have the same origin: a record, a resource or a scope. */
+class Stretches<Origin> {
+  /** Each origin once, and which of them each stretch has. */
+  readonly #origins: Origin[] = []
+  readonly #indexes: number[] = []
+  /** Where each stretch ends. */
+  readonly #ends: number[] = []
 
-const fill = <Origin>(
-  column: Column<never>,
-  { numbers, rowCounts }: Stretches,
-  origins: readonly Origin[],
-  valueOf: (origin: Origin) => unknown,
-): void => {
-  let value: unknown
-  let rowCount = 0
-  for (const [index, number] of numbers.entries()) {
-    const next = valueOf(origins[number] as Origin)
-    if (next !== value && rowCount > 0) {
-      column.pushTimes(value as never, rowCount)
-      rowCount = 0
+  constructor(runs: Int32Array, word: number, origins: readonly Origin[]) {
+    const indexByNumber = new Map<number, number>()
+    let end = 0
+    for (let run = 0; run < runs.length; run += runWords) {
+      end += runs[run] ?? 0
+      const number = runs[run + word] ?? 0
+      if (number === runs[run + runWords + word]) continue
+      let index = indexByNumber.get(number)
+      if (index === undefined) {
+        indexByNumber.set(number, (index = this.#origins.length))
+        this.#origins.push(origins[number] as Origin)
+      }
+      this.#indexes.push(index)
+      this.#ends.push(end)
     }
-    value = next
-    rowCount += rowCounts[index] ?? 0
   }
-  if (rowCount > 0) column.pushTimes(value as never, rowCount)
+
+  filled(empty: Column<never>, valueOf: (origin: Origin) => unknown): BlockColumn {
+    const values = this.#origins.map((origin) => valueOf(origin))
+    if (empty.type === 'LowCardinality(String)') return this.#texts(values as string[])
+    let begin = 0
+    for (let stretch = 0; stretch < this.#ends.length; stretch++) {
+      const value = values[this.#indexes[stretch] ?? 0]
+      if (stretch + 1 < this.#ends.length && values[this.#indexes[stretch + 1] ?? 0] === value) continue
+      const end = this.#ends[stretch] ?? 0
+      empty.pushTimes(value as never, end - begin)
+      begin = end
+    }
+    return empty
+  }
+
+  /** A text is looked for once for each origin, of which there are fewer than stretches. */
+  #texts(values: readonly string[]): BlockColumn {
+    const keyByText = new Map<string, number>()
+    const texts = column.text()
+    const keys = values.map((value) => {
+      let key = keyByText.get(value)
+      if (key === undefined) {
+        keyByText.set(value, (key = keyByText.size))
+        texts.push(value)
+      }
+      return key
+    })
+    const rowCount = this.#ends.at(-1) ?? 0
+    const rowKeys = lowCardinality.indexes(keyByText.size, rowCount)
+    // Where there is one text, its key stands in every row already.
+    if (keyByText.size > 1) {
+      let begin = 0
+      for (let stretch = 0; stretch < this.#ends.length; stretch++) {
+        const end = this.#ends[stretch] ?? 0
+        rowKeys.fill(keys[this.#indexes[stretch] ?? 0] ?? 0, begin, end)
+        begin = end
+      }
+    }
+    const data = lowCardinality.data(keyByText.size, texts.data(), rowKeys)
+    return {
+      type: 'LowCardinality(String)',
+      rowCount,
+      prefix: () => [lowCardinality.prefix],
+      data: () => data,
+    }
+  }
 }

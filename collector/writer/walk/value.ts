@@ -1,7 +1,7 @@
 /** AnyValue: what kind it is and where its text lies. What is not of a usual form is made text by the program around. */
 import { describeValue } from './host.ts'
 import { beginJson, jsonAt, jsonLength, writeJson } from './json.ts'
-import { allocate, loadWord, storeByte, storeWord } from './memory.ts'
+import { allocate, loadByte, loadWord, storeByte, storeWord } from './memory.ts'
 import { beginNumberTexts, numberAt, numberLength, writeDouble, writeInteger } from './number-text.ts'
 import * as kinds from './value-kinds.ts'
 import {
@@ -41,10 +41,17 @@ export function beginValues(): void {
 export function readValue(start: i32, end: i32, depth: i32): void {
   moveTo(start)
   enterMessage(depth)
+  innerTypesLength = 0
+  // Nearly all are one string and nothing else.
+  if (loadByte(start) === kinds.stringTag && loadByte(start + 1) === end - start - 2 && end - start < 0x82) {
+    kind = kinds.stringKind
+    valueAt = start + 2
+    valueLength = end - valueAt
+    return
+  }
   kind = kinds.emptyKind
   valueAt = start
   valueLength = 0
-  innerTypesLength = 0
   let intLow: i32 = 0
   let intHigh: i32 = 0
   let doubleAt: i32 = 0
