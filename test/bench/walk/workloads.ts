@@ -1,5 +1,5 @@
 import type { QueuedRecord } from '#collector/queue/queue.ts'
-import type { ExportRequestBySignal, Metric, Signal } from '#telemetry/otlp/messages.ts'
+import type { ExportRequestBySignal, Signal } from '#telemetry/otlp/messages.ts'
 import { encodeExportRequest } from '#telemetry/otlp/protobuf.ts'
 import { createCorpus } from '../corpus.ts'
 
@@ -32,32 +32,40 @@ export const workloads = (seed: number): Workload[] => {
     workload('logs', 'logs', corpus.nextLogExports(traceCount * 2, startUnixNano), (request) =>
       request.resourceLogs.flatMap(({ scopeLogs }) => scopeLogs.map(({ logRecords }) => logRecords.length)),
     ),
+    workload('metrics', 'metrics', metrics, (request) =>
+      metricKinds.flatMap((kind) => pointCounts(request, kind)),
+    ),
     ...metricKinds.map((kind) => metricWorkload(kind, metrics)),
   ]
 }
 
-/** As if each pod reported one kind only. */
+/** As if each pod reported one kind only: without scopes, resources and exports that have none of it. */
 const metricWorkload = (
   kind: MetricKind,
   requests: readonly ExportRequestBySignal['metrics'][],
 ): Workload => {
-  const ofKind = requests.map(({ resourceMetrics }) => ({
-    resourceMetrics: resourceMetrics.map((resource) => ({
-      ...resource,
-      scopeMetrics: resource.scopeMetrics.map((scope) => ({
-        ...scope,
-        metrics: scope.metrics.filter((metric) => metric[kind] !== undefined),
-      })),
-    })),
-  }))
-  return workload(kind, 'metrics', ofKind, ({ resourceMetrics }) =>
-    resourceMetrics.flatMap(({ scopeMetrics }) =>
-      scopeMetrics.flatMap(({ metrics }) => metrics.map((metric) => pointCount(metric, kind))),
-    ),
-  )
+  const ofKind = requests
+    .map(({ resourceMetrics }) => ({
+      resourceMetrics: resourceMetrics
+        .map((resource) => ({
+          ...resource,
+          scopeMetrics: resource.scopeMetrics
+            .map((scope) => ({
+              ...scope,
+              metrics: scope.metrics.filter((metric) => metric[kind] !== undefined),
+            }))
+            .filter(({ metrics }) => metrics.length > 0),
+        }))
+        .filter(({ scopeMetrics }) => scopeMetrics.length > 0),
+    }))
+    .filter(({ resourceMetrics }) => resourceMetrics.length > 0)
+  return workload(kind, 'metrics', ofKind, (request) => pointCounts(request, kind))
 }
 
-const pointCount = (metric: Metric, kind: MetricKind): number => metric[kind]?.dataPoints.length ?? 0
+const pointCounts = ({ resourceMetrics }: ExportRequestBySignal['metrics'], kind: MetricKind): number[] =>
+  resourceMetrics.flatMap(({ scopeMetrics }) =>
+    scopeMetrics.flatMap(({ metrics }) => metrics.map((metric) => metric[kind]?.dataPoints.length ?? 0)),
+  )
 
 const workload = <S extends Signal>(
   name: string,
