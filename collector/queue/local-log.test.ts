@@ -14,7 +14,7 @@ import {
 } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi, inject } from 'vitest'
 import { Unavailable } from '#runtime/errors.ts'
 import { createLogger } from '#runtime/logger.ts'
 import { type LocalLog, type LocalLogSettings, openLocalLog } from './local-log.ts'
@@ -22,6 +22,8 @@ import type { QueuedRecord } from './queue.ts'
 
 const logger = createLogger({ name: 'test', level: 'silent' })
 const anyLimits = { recordsMax: 1000, bytesMax: 1 << 20 }
+/** Bytes of a record that takes long to read. */
+const large = 40 << 20
 const payload = (text: string): Uint8Array => new TextEncoder().encode(text)
 const textsOf = (records: readonly QueuedRecord[]): string[] =>
   records.map((record) => new TextDecoder().decode(record.payload))
@@ -308,5 +310,20 @@ describe('the local log', () => {
     await append('after')
     await queue?.partition('traces').savePosition({ next: 3 })
     expect(textsOf(await readAll(3))).toEqual(['after'])
+  })
+
+  it('skips no record that comes into a segment while it is read, when another segment follows', async () => {
+    // Where syncing takes no time, so that reading the large record takes longer than to append the small ones.
+    dataDir = await mkdtemp(join(inject('sharedFolder'), 'queue-'))
+    await open({ segmentBytes: large + 150 })
+    await append('first')
+    await readAll()
+    await append('x'.repeat(large))
+    const reading = readAll(1)
+    for (const text of ['into the same segment, which is full then', 'into the next']) await append(text)
+    const offsets = (await reading).map(({ offset }) => offset)
+    while ((offsets.at(-1) ?? 3) < 3)
+      offsets.push(...(await readAll((offsets.at(-1) ?? 0) + 1)).map(({ offset }) => offset))
+    expect(offsets).toEqual([1, 2, 3])
   })
 })

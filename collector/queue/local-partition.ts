@@ -207,7 +207,9 @@ export const openLocalPartition = async (settings: LocalPartitionSettings): Prom
     const records: QueuedRecord[] = []
     let byteCount = 0
     const place = await seek(from)
-    for (let at = place; at !== undefined; at = following(at.segment)) {
+    for (let at = place, next: Cursor | undefined; at !== undefined; at = next) {
+      // Asked first: a segment that has a following one grows no more. One that gets it while this is read may have grown, too.
+      next = following(at.segment)
       const outcome = await readEntries(at, at.segment.durableBytes, (entry, entryBytes) => {
         if (entry.offset < from) return true
         const isOver = records.length >= limits.recordsMax || byteCount + entryBytes > limits.bytesMax
