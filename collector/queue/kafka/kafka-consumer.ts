@@ -57,6 +57,14 @@ interface Assigned {
   settled: Promise<void>
 }
 
+/** A consumer from its connection to its crash. */
+interface Life {
+  consumer: Consumer
+  write: WritePartition
+  /** Ends it; another one begins. */
+  end: () => void
+}
+
 const createTopicConsumer = (settings: KafkaConsumerSettings, signal: Signal) => {
   const { kafka, logger, topicPrefix = '', now = Date.now } = settings
   const topic = `${topicPrefix}${topicBySignal[signal]}`
@@ -88,23 +96,22 @@ const createTopicConsumer = (settings: KafkaConsumerSettings, signal: Signal) =>
     await Promise.all([...assigned.values()].map(settledOf))
   }
 
-  const assign = (consumer: Consumer, ids: readonly number[], write: WritePartition): void => {
+  const assign = (life: Life, ids: readonly number[]): void => {
     generation.abort()
     generation = new AbortController()
     const { signal: ended } = generation
     const before = assigned
-    assigned = new Map(ids.map((id) => [id, takeOver(consumer, id, ended, before.get(id), write)]))
+    assigned = new Map(ids.map((id) => [id, takeOver(life, id, ended, before.get(id))]))
     // Those that are not this process's any more.
     for (const [id, one] of before) if (!assigned.has(id)) void settledOf(one)
     logger.info({ topic, partitions: ids }, 'partitions assigned')
   }
 
   const takeOver = async (
-    consumer: Consumer,
+    { consumer, write, end }: Life,
     id: number,
     ended: AbortSignal,
     before: Promise<Assigned | undefined> | undefined,
-    write: WritePartition,
   ): Promise<Assigned | undefined> => {
     await settledOf(before)
     const committed = await readCommitted(id, ended)
@@ -123,9 +130,10 @@ const createTopicConsumer = (settings: KafkaConsumerSettings, signal: Signal) =>
     isComplained = false
     partitions.set(id, partition)
     const settled = write({ signal, partition, released: partition.released })
-      .catch((error: unknown) =>
-        logger.error({ err: error, partition: partition.name }, 'writing a partition failed'),
-      )
+      .catch((error: unknown) => {
+        logger.error({ err: error, partition: partition.name }, 'writing a partition failed; it begins again')
+        end()
+      })
       .finally(() => {
         if (partitions.get(id) === partition) partitions.delete(id)
       })
@@ -166,21 +174,21 @@ const createTopicConsumer = (settings: KafkaConsumerSettings, signal: Signal) =>
       allowAutoTopicCreation: false,
       retry: { retries: 5, initialRetryTime: 200, maxRetryTime: 2000, restartOnFailure: async () => false },
     })
-    const ended = Promise.withResolvers<void>()
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>()
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) =>
-      assign(consumer, payload.memberAssignment[topic] ?? [], write),
+      assign({ consumer, write, end }, payload.memberAssignment[topic] ?? []),
     )
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       complain(payload.error, `reading ${topic} failed and begins again`)
-      ended.resolve()
+      end()
     })
-    const onClose = (): void => ended.resolve()
+    const onClose = (): void => end()
     closing.signal.addEventListener('abort', onClose, { once: true })
     try {
       await consumer.connect()
       await consumer.subscribe({ topics: [topic], fromBeginning: true })
       await consumer.run({ autoCommit: false, partitionsConsumedConcurrently: concurrencyMax, eachBatch })
-      await ended.promise
+      await ended
     } finally {
       closing.signal.removeEventListener('abort', onClose)
       await releaseAll()
