@@ -191,9 +191,13 @@ const dockerfile = (() => {
 })()
 
 describe('the image', () => {
-  const { imports, devDependencies } = z
-    .object({ imports: z.record(text, text), devDependencies: z.record(text, text) })
+  const { version, imports, devDependencies } = z
+    .object({ version: text, imports: z.record(text, text), devDependencies: z.record(text, text) })
     .parse(JSON.parse(read('package.json')))
+
+  it('is called by the version of the program', () => {
+    expect(new Set(ours.map(([, { image }]) => image))).toEqual(new Set([`aftertrace:${version}`]))
+  })
 
   it('has the Node that the package carries, in each stage', () => {
     expect(dockerfile.baseImage).toBe(`node:${devDependencies['node']}-bookworm-slim`)
