@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { CompressionTypes, type Kafka, type Message, Partitioners, type Producer } from 'kafkajs'
 import { Unavailable, messageOf } from '#runtime/errors.ts'
 import type { Logger } from '#runtime/logger.ts'
@@ -7,6 +8,7 @@ import { splitExport } from '#telemetry/otlp/split-export.ts'
 import { type AppendOutcome, type NewRecord, type QueueAppender, topicBySignal } from '../queue.ts'
 import { contentHashOf, createRecentExports } from '../recent-exports.ts'
 import { headersOf } from './record-headers.ts'
+import { brokerErrorTypes } from './broker-errors.ts'
 import type { Topic } from './topics.ts'
 
 export interface KafkaAppenderSettings {
@@ -184,13 +186,17 @@ const createLane = (settings: {
     // A batch goes to one partition whole, and the next batch to the next one: few large batches, evenly spread.
     const partition = batchCount++ % topic.partitionCount
     try {
-      await producer.send({
-        topic: topic.name,
-        messages: batch.map(({ message }) => ({ ...message, partition })),
-        acks: -1,
-        timeout: acknowledgeMillisMax,
-        compression,
-      })
+      const send = () =>
+        producer.send({
+          topic: topic.name,
+          messages: batch.map(({ message }) => ({ ...message, partition })),
+          acks: -1,
+          timeout: acknowledgeMillisMax,
+          compression,
+        })
+      const answers = await againWhereNothingWasTaken(send)
+      // kafkajs drops what is for a partition that is not there, and says so by saying nothing.
+      if (answers.length !== 1) throw new Error(`the brokers know no partition ${partition}`)
       onSent(performance.now() - startedAt)
       if (isFailing) logger.info({ topic: topic.name }, 'Kafka takes records again')
       isFailing = false
@@ -223,5 +229,25 @@ const createLane = (settings: {
 
 /** Of a record in a batch, beside its value: lengths, header and tenant. */
 const recordHeadBytes = 256
+
+const againMax = 5
+const againMillis = 200
+/** What a broker answers that is not responsible: it took nothing, and kafkajs has asked meanwhile who is. */
+const notResponsible = new Set([
+  'NOT_LEADER_FOR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+])
+
+const againWhereNothingWasTaken = async <T>(send: () => Promise<T>): Promise<T> => {
+  for (let again = 0; ; again++) {
+    try {
+      return await send()
+    } catch (error) {
+      if (again >= againMax || !brokerErrorTypes(error).some((type) => notResponsible.has(type))) throw error
+    }
+    await delay(againMillis)
+  }
+}
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -2,6 +2,7 @@ import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs'
 import { Unavailable, messageOf } from '#runtime/errors.ts'
 import type { Logger } from '#runtime/logger.ts'
 import type { Position, QueueLag, QueuePartition, QueuedRecord, RangeLimits } from '../queue.ts'
+import { brokerErrorTypes } from './broker-errors.ts'
 import { type CommitMetadata, encodeMetadata } from './commit-metadata.ts'
 import { originOf } from './record-headers.ts'
 
@@ -53,6 +54,7 @@ export const createKafkaPartition = (settings: KafkaPartitionSettings): KafkaPar
   let position: Position = positionOf(committed)
   let high = committed.next
   let fetched: Fetched | undefined
+  let latest: EachBatchPayload | undefined
   /** What kafkajs fetches next; undefined while it is not known. */
   let fetchOffset: number | undefined
   let arrival = Promise.withResolvers<void>()
@@ -115,6 +117,16 @@ export const createKafkaPartition = (settings: KafkaPartitionSettings): KafkaPar
     return records
   }
 
+  /**
+   * By way of a batch, which tells when it failed. The consumer's own way, for a position that is saved before there was any
+   * batch, says nothing where the consumer has stopped meanwhile.
+   */
+  const commit = async (offset: { partition: number; offset: string; metadata: string }): Promise<void> => {
+    const topics = [{ topic, partitions: [offset] }]
+    if (latest === undefined) await consumer.commitOffsets([{ topic, ...offset }])
+    else await latest.commitOffsetsIfNecessary({ topics })
+  }
+
   const savePosition = async (moved: Position): Promise<void> => {
     if (released.aborted) throw new Unavailable(`${name} is no longer this process's to write`)
     const last = fetched?.records.findLast(({ offset }) => offset < moved.next)
@@ -125,12 +137,12 @@ export const createKafkaPartition = (settings: KafkaPartitionSettings): KafkaPar
       ...(moved.intent === undefined ? {} : { intent: moved.intent }),
     })
     try {
-      await consumer.commitOffsets([{ topic, partition, offset: String(moved.next), metadata }])
+      await commit({ partition, offset: String(moved.next), metadata })
     } catch (error) {
       if (isFenced(error)) releasing.abort()
       throw new Unavailable(`cannot commit the position of ${name}: ${messageOf(error)}`, { cause: error })
     }
-    // kafkajs says nothing when it has stopped meanwhile: then nothing was committed.
+    // The group may have gone on meanwhile, and kafkajs then commits as whoever it is now.
     if (released.aborted) throw new Unavailable(`${name} is no longer this process's to write`)
     position = moved
     writtenThroughMillis = through
@@ -139,6 +151,7 @@ export const createKafkaPartition = (settings: KafkaPartitionSettings): KafkaPar
   const offer = async (payload: EachBatchPayload, settled: Promise<void>): Promise<void> => {
     const { batch } = payload
     if (released.aborted || payload.isStale()) return
+    latest = payload
     const done = Promise.withResolvers<void>()
     const from = fetchOffset ?? Number(batch.firstOffset() ?? batch.lastOffset())
     fetched = { from, records: batch.messages.map(recordOf), done }
@@ -229,11 +242,7 @@ const fencedTypes = new Set([
   'FENCED_INSTANCE_ID',
 ])
 
-const isFenced = (error: unknown): boolean => {
-  for (let at = error; at instanceof Error; at = at.cause)
-    if ('type' in at && fencedTypes.has(String(at.type))) return true
-  return false
-}
+const isFenced = (error: unknown): boolean => brokerErrorTypes(error).some((type) => fencedTypes.has(type))
 
 const untilAborted = async (promise: Promise<void>, signal: AbortSignal): Promise<void> => {
   if (signal.aborted) return
