@@ -7,16 +7,16 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { openStore } from '#storage/connection.ts'
 import { migrate } from '#storage/migrations/migrate.ts'
-import { startBackendProcess } from '../harness/backend.ts'
-import { eventually } from '../harness/eventually.ts'
 import { openFirstLightStore } from '../harness/first-light.ts'
 import { seededIntegers } from '../harness/seeded-random.ts'
 import { readViewSums, rowViews } from '../harness/view-sums.ts'
+import { compileMillisMax } from './compiler.ts'
 import { derivedFaults, refuseGuilty } from './audit.ts'
-import { type Load, type SentExport, send, startLoad } from './load.ts'
+import type { SentExport } from './load.ts'
+import { type LoadOptions, loadBackend } from './loaded-backend.ts'
 import { type Recorder, type Recording, buildRecorder } from './recorder.ts'
 import type { Entry } from './recording.ts'
-import { type BackendRecording, backendEnv, faultsAfter, sentBefore } from './recovery.ts'
+import { type SentBefore, faultsAfter, sentBefore } from './recovery.ts'
 import { waysToSurvive } from './survival.ts'
 
 const program = fileURLToPath(new URL('../../cli/aftertrace.js', import.meta.url))
@@ -27,7 +27,6 @@ const seed = Number(process.env['POWER_CUT_SEED'] ?? 1)
 const loadExportCount = isLong ? 800 : 250
 const cutMillisMax = 60_000
 const recordMillisMax = 120_000
-const loadMillisMax = 60_000
 const moments = 5
 const faultsShownMax = 10
 const testMillisMax = recordMillisMax * 2 + cutMillisMax * cutCount * moments * waysToSurvive.length
@@ -39,7 +38,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'aftertrace-power-cut-'))
   recorder = await buildRecorder()
   prepared = await prepareStore()
-})
+}, compileMillisMax)
 afterAll(async () => {
   await recorder.remove()
   await rm(folder, { recursive: true, force: true })
@@ -65,48 +64,28 @@ const prepareStore = async (): Promise<string> => {
   return dataDir
 }
 
-interface Session extends BackendRecording {
+interface Session extends Recording {
+  exports: readonly SentExport[]
   /** The number of the first entry after it was ready. */
   readyAt: number
 }
 
-/**
- * Records a backend from its start until its power is cut: what it does until it is ready, and then under load. What was sent
- * to it in an earlier life and not acknowledged is sent again.
- */
+/** Records the program from its start until its power is cut: what it does until it is ready, and then under load. */
 const recordBackend = async (
   dataDir: string,
-  options: {
-    name: string
-    exportCount: number
-    hasGuilty?: boolean
-    earlier?: ReturnType<typeof sentBefore>
-  },
+  options: Omit<LoadOptions, 'seed' | 'env' | 'beforeKill'>,
 ): Promise<Session> => {
   const running = await recorder.record(dataDir)
-  const backend = await startBackendProcess({ dataDir, env: { ...backendEnv, ...running.env } })
-  const readyNanos = Number(process.hrtime.bigint())
-  const { acknowledged, unanswered } = options.earlier ?? { acknowledged: [], unanswered: [] }
-  const again = unanswered.map((one) => ({ ...one, acknowledgedAtNanos: Infinity }))
-  const load = startLoad(backend, { name: options.name, seed, hasGuilty: options.hasGuilty === true })
-  const sendAgain = Promise.all(again.map((one) => send(backend, one)))
-  try {
-    await eventually(
-      () => expect(acknowledgedOf(load).length).toBeGreaterThan(options.exportCount),
-      loadMillisMax,
-    )
-    await running.freeze()
-  } finally {
-    await backend.kill()
-  }
-  await Promise.all([load.stop(), sendAgain])
+  const { exports, readyAtNanos } = await loadBackend(dataDir, {
+    ...options,
+    seed,
+    env: running.env,
+    beforeKill: () => running.freeze(),
+  })
   const recording = await running.read()
-  const readyAt = recording.entries.findIndex(({ clockNanos }) => clockNanos > readyNanos)
-  return { ...recording, exports: [...acknowledged, ...again, ...load.exports], readyAt }
+  const readyAt = recording.entries.findIndex(({ clockNanos }) => clockNanos > readyAtNanos)
+  return { ...recording, exports, readyAt }
 }
-
-const acknowledgedOf = ({ exports }: Load): SentExport[] =>
-  exports.filter(({ acknowledgedAtNanos }) => acknowledgedAtNanos < Infinity)
 
 /** What goes on in the engine at a moment, as far as the names of its folders tell. */
 const work = { insert: 'tmp_insert_', merge: 'tmp_merge_', mutation: 'tmp_mut_' }
@@ -171,9 +150,12 @@ const brokenBy = async (
   return broken
 }
 
+const sentBy = ({ entries, exports }: Session, cut: number): SentBefore =>
+  sentBefore(exports, entries[cut]?.clockNanos ?? Infinity)
+
 /** Starts the program on what each cut left. */
 const brokenPromises = (session: Session, cuts: readonly Cut[]): Promise<Record<string, string[]>> =>
-  brokenBy(session, cuts, (dataDir, cut) => faultsAfter(dataDir, sentBefore(session, cut)))
+  brokenBy(session, cuts, (dataDir, cut) => faultsAfter(dataDir, sentBy(session, cut)))
 
 /** All of the recording was replayed; nothing that the backend did to the folder escaped it. */
 const expectComplete = async ({ tree }: Recording, dataDir: string): Promise<void> => {
@@ -247,10 +229,10 @@ describe('a backend whose power is cut', () => {
       const dataDir = await newFolder()
       first.tree.replayTo(cut)
       await first.tree.writeImage(dataDir, way.survivalOf(cutSeed))
-      const earlier = sentBefore(first, cut)
+      const earlier = sentBy(first, cut)
       const second = await recordBackend(dataDir, {
         name: 'again',
-        exportCount: earlier.acknowledged.length + 50,
+        exportCount: 50,
         earlier,
       })
       const { entries, readyAt } = second
@@ -286,7 +268,7 @@ describe('a backend whose power is cut', () => {
           await migrated.close()
         }
       }
-      expect(await brokenBy(recording, chooseCuts(anyMoment, anyMoment), faultsIn)).toEqual({})
+      expect(await brokenBy(recording, chooseCuts(anyMoment), faultsIn)).toEqual({})
       await expectComplete(recording, dataDir)
     },
   )

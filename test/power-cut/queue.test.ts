@@ -10,10 +10,11 @@ import { silentLogger } from '#runtime/logger.ts'
 import { eventually } from '../harness/eventually.ts'
 import { seededIntegers } from '../harness/seeded-random.ts'
 import type { QueuePromise, StoredRange } from './queue-process.ts'
+import { compileMillisMax } from './compiler.ts'
 import { type Recorder, type Recording, type RunningRecording, buildRecorder } from './recorder.ts'
 import { waysToSurvive } from './survival.ts'
 
-const cutCount = Number(process.env['POWER_CUTS'] ?? 40)
+const cutCount = 15 * Number(process.env['POWER_CUTS'] ?? 1)
 const seed = Number(process.env['POWER_CUT_SEED'] ?? 1)
 const program = fileURLToPath(new URL('queue-process.ts', import.meta.url))
 const runMillisMax = 30_000
@@ -25,7 +26,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'aftertrace-power-cut-queue-'))
   images = await mkdtemp(join(inject('sharedFolder'), 'power-cut-queue-'))
   recorder = await buildRecorder()
-})
+}, compileMillisMax)
 afterAll(async () => {
   await rm(images, { recursive: true, force: true })
   await recorder.remove()
@@ -46,12 +47,14 @@ interface Session extends Promises {
 const recordSession = async (
   name: string,
   runs: readonly { firstExport: number; acknowledge: number }[],
+  { isWithoutSync = false } = {},
 ): Promise<Session> => {
   const dataDir = join(folder, name)
   const storeFile = join(folder, `${name}.store`)
   await mkdir(dataDir)
   await appendFile(storeFile, '')
-  const running = await recorder.record(dataDir)
+  const synced = await recorder.record(dataDir)
+  const running = isWithoutSync ? { ...synced, env: { ...synced.env, ...recorder.withoutSync } } : synced
   const acknowledged: QueuePromise[] = []
   for (const { firstExport, acknowledge } of runs) {
     await running.thaw()
@@ -133,7 +136,7 @@ const brokenByCuts = async (
         acknowledged: promises.acknowledged.filter(isMade),
         stored: promises.stored.filter(isMade),
       }
-      const found = await brokenPromises(image, made)
+      const found = await brokenPromises(image, made).catch((error: unknown) => [String(error)])
       if (found.length > 0) broken.push({ cut, survived: name, promises: found.slice(0, 5) })
       await rm(image, { recursive: true })
     }
@@ -158,5 +161,13 @@ describe('a queue whose power is cut', () => {
   it('has what it took for an export sent again, though the process that wrote it was killed before', async () => {
     const runs = Array.from({ length: 5 }, (_, index) => ({ firstExport: index * 25, acknowledge: 30 }))
     expect(await brokenByCuts(await recordSession('killed', runs), cutCount)).toEqual([])
+  }, 60_000)
+
+  it('would be seen to lose what it acknowledged in every way, if it synced nothing', async () => {
+    const runs = [{ firstExport: 0, acknowledge: 50 }]
+    const broken = await brokenByCuts(await recordSession('unsynced', runs, { isWithoutSync: true }), 10)
+    expect(new Set(broken.map(({ survived }) => survived))).toEqual(
+      new Set(waysToSurvive.map(({ name }) => name)),
+    )
   }, 60_000)
 })

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { compileMillisMax } from './compiler.ts'
 import { type Recorder, type Recording, buildRecorder } from './recorder.ts'
 import { waysToSurvive } from './survival.ts'
 
@@ -14,7 +15,7 @@ let recorder: Recorder
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'aftertrace-recorded-tree-'))
   recorder = await buildRecorder()
-})
+}, compileMillisMax)
 afterAll(async () => {
   await recorder.remove()
   await rm(folder, { recursive: true, force: true })

@@ -311,9 +311,6 @@ const liveContent = ({ durable, pending }: FileNode): Buffer => {
   return content.bytes()
 }
 
-/** Its standard output, which the harness keeps beside the data. */
-const isOfHarness = (name: string): boolean => /^backend-\d+\.log$/.test(name)
-
 const compare = async (node: TreeNode, path: string, shown: string, found: string[]): Promise<void> => {
   if (node.kind === 'symlink') {
     if ((await readlink(path)) !== node.target) found.push(`${shown} links elsewhere`)
@@ -323,10 +320,10 @@ const compare = async (node: TreeNode, path: string, shown: string, found: strin
     if (!(await readFile(path)).equals(liveContent(node))) found.push(`${shown} holds other bytes`)
     return
   }
-  const onDisk = new Set((await readdir(path)).filter((name) => shown !== '' || !isOfHarness(name)))
+  const onDisk = new Set(await readdir(path))
   for (const name of onDisk) if (!node.names.has(name)) found.push(`${shown}/${name} was not seen to be made`)
   for (const [name, inner] of node.names) {
     if (onDisk.has(name)) await compare(inner, join(path, name), `${shown}/${name}`, found)
-    else if (shown !== '' || !isOfHarness(name)) found.push(`${shown}/${name} was not seen to be removed`)
+    else found.push(`${shown}/${name} was not seen to be removed`)
   }
 }

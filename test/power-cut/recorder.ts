@@ -1,17 +1,16 @@
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { eventually } from '../harness/eventually.ts'
+import { findCompiler } from './compiler.ts'
 import { type RecordedTree, loadTree, replayOn } from './recorded-tree.ts'
 import { type Entry, readRecording } from './recording.ts'
 
 const run = promisify(execFile)
 const source = fileURLToPath(new URL('record-writes.c', import.meta.url))
-const installCommand = 'apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev'
 const frozenMillisMax = 10_000
 
 /** The library that is preloaded into a process to record what it writes. */
@@ -20,6 +19,8 @@ export interface Recorder {
   record(folder: string): Promise<RunningRecording>
   /** For a process whose syncs are to cost nothing. */
   withoutSync: Readonly<Record<string, string>>
+  /** Of its own, until it is removed. */
+  folder: string
   remove(): Promise<void>
 }
 
@@ -58,6 +59,7 @@ export const buildRecorder = async (): Promise<Recorder> => {
   ])
   let count = 0
   return {
+    folder,
     record: async (recorded) => {
       const name = join(folder, String(count++))
       return startRecording(recorded, { library, log: `${name}.log`, control: `${name}.control` })
@@ -106,23 +108,3 @@ const untilIdle = (control: string): Promise<void> =>
   eventually(async () => {
     if ((await readFile(control)).readUInt32LE(4) !== 0) throw new Error('the recorded process does not stop')
   }, frozenMillisMax)
-
-const findCompiler = async (): Promise<string> => {
-  const found = existingCompiler()
-  if (found !== undefined) return found
-  const isRootOnDebian = process.getuid?.() === 0 && existsSync('/etc/debian_version')
-  if (isRootOnDebian || process.env['CI'] === 'true') {
-    await run('sh', ['-c', installCommand], { timeout: 600_000, maxBuffer: 64 << 20 })
-    const installed = existingCompiler()
-    if (installed !== undefined) return installed
-  }
-  throw new Error(`No C compiler was found. Set CC, or install one: ${installCommand}`)
-}
-
-const existingCompiler = (): string | undefined => {
-  const named = process.env['CC']
-  if (named !== undefined && named !== '') return named
-  const folders = (process.env['PATH'] ?? '').split(delimiter)
-  const candidates = ['cc', 'gcc', 'clang'].flatMap((name) => folders.map((folder) => join(folder, name)))
-  return candidates.find((path) => existsSync(path))
-}

@@ -1,26 +1,44 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect } from 'vitest'
 import { type BackendProcess, startBackendProcess } from '../harness/backend.ts'
 import { eventually } from '../harness/eventually.ts'
 import { auditDataDir } from './audit.ts'
 import { type SentExport, send } from './load.ts'
-import type { Recording } from './recorder.ts'
 
-/** What was recorded of a backend, and what was sent to it meanwhile. */
-export interface BackendRecording extends Recording {
-  exports: readonly SentExport[]
+/** The program on a data folder in which nobody else writes, nor has a file open once it has gone. */
+export const startBackend = async (
+  dataDir: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<BackendProcess> => {
+  const logFolder = await mkdtemp(join(tmpdir(), 'aftertrace-power-cut-log-'))
+  const backend = await startBackendProcess({
+    dataDir: logFolder,
+    env: { ...env, DATA_DIR: dataDir, DISK_BALLAST_BYTES_MAX: ballastBytes },
+  })
+  return {
+    ...backend,
+    kill: async () => {
+      await backend.kill()
+      await rm(logFolder, { recursive: true, force: true })
+    },
+  }
 }
 
 /** Small, so that a recording is; what it is for has tests of its own. */
-export const backendEnv = { DISK_BALLAST_BYTES_MAX: '1048576' }
+const ballastBytes = '1048576'
 
 const writtenMillisMax = 60_000
 
-/** What was sent before an entry of the recording, and how much of it was acknowledged by then. */
-export const sentBefore = (
-  { entries, exports }: BackendRecording,
-  cut: number,
-): { sent: SentExport[]; acknowledged: SentExport[]; unanswered: SentExport[] } => {
-  const cutNanos = entries[cut]?.clockNanos ?? Infinity
+/** What was sent before a loss of power, and what of it was acknowledged. */
+export interface SentBefore {
+  sent: SentExport[]
+  acknowledged: SentExport[]
+  unanswered: SentExport[]
+}
+
+export const sentBefore = (exports: readonly SentExport[], cutNanos: number): SentBefore => {
   const sent = exports.filter(({ sentAtNanos }) => sentAtNanos < cutNanos)
   const isAcknowledged = ({ acknowledgedAtNanos }: SentExport): boolean => acknowledgedAtNanos < cutNanos
   return {
@@ -34,11 +52,8 @@ export const sentBefore = (
  * Starts the program on what a loss of power left, sends again what was not acknowledged, and says what is not as it was
  * promised once everything is written.
  */
-export const faultsAfter = async (
-  dataDir: string,
-  { sent, unanswered }: ReturnType<typeof sentBefore>,
-): Promise<string[]> => {
-  const backend = await startBackendProcess({ dataDir, env: backendEnv })
+export const faultsAfter = async (dataDir: string, { sent, unanswered }: SentBefore): Promise<string[]> => {
+  const backend = await startBackend(dataDir)
   try {
     for (const one of unanswered)
       if (!(await send(backend, { ...one }))) throw new Error('an export that is sent again is not taken')
