@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { InvalidSettings } from '#runtime/environment.ts'
-import { readSettings, retentionOf } from './settings.ts'
+import { ownInterfaceSettings, readSettings, retentionOf, storeInterfaceSettings } from './settings.ts'
 
 const day = 86_400
 
@@ -32,6 +32,50 @@ describe('how long what is kept', () => {
     expect(read).toThrow(/^HTTP_PORT="x".*\nRETENTION_ROLLUPS="1d": expected at least[^\n]*$/)
     expect(() => readSettings({ RETENTION_TRACES: 'soon', RETENTION_ROLLUPS: '1d' })).toThrow(
       /^RETENTION_TRACES="soon": [^\n]*$/,
+    )
+  })
+})
+
+describe("ClickHouse's HTTP interface", () => {
+  const password = 'a long password'
+
+  it('of the store is for this machine alone, unless there is a password', () => {
+    expect(storeInterfaceSettings(readSettings({}))).toMatchObject({ host: '127.0.0.1', port: 8123 })
+    for (const LISTEN_HOST of ['0.0.0.0', '::', '10.0.0.1', 'store.example'])
+      expect(() => storeInterfaceSettings(readSettings({ LISTEN_HOST }))).toThrow(
+        'CLICKHOUSE_PASSWORD: expected one',
+      )
+    for (const LISTEN_HOST of ['localhost', '127.0.0.2', '::1'])
+      expect(storeInterfaceSettings(readSettings({ LISTEN_HOST })).host).toBe(LISTEN_HOST)
+    const guarded = readSettings({
+      LISTEN_HOST: '0.0.0.0',
+      CLICKHOUSE_PASSWORD: password,
+      CLICKHOUSE_HTTP_PORT: '9',
+    })
+    expect(storeInterfaceSettings(guarded)).toMatchObject({
+      host: '0.0.0.0',
+      port: 9,
+      credentials: { user: 'default', password },
+    })
+  })
+
+  it('of role all is off unless it has a port, and never leaves this machine', () => {
+    expect(ownInterfaceSettings(readSettings({}))).toBeUndefined()
+    const values = readSettings({
+      CLICKHOUSE_HTTP_PORT: '0',
+      LISTEN_HOST: '0.0.0.0',
+      CLICKHOUSE_PASSWORD: password,
+    })
+    expect(ownInterfaceSettings(values)).toMatchObject({
+      host: '127.0.0.1',
+      port: 0,
+      credentials: { password },
+    })
+  })
+
+  it('shows no password when something is wrong', () => {
+    expect(() => readSettings({ CLICKHOUSE_HTTP_PORT: 'x', CLICKHOUSE_PASSWORD: password })).toThrow(
+      /^CLICKHOUSE_HTTP_PORT="x": [^\n]*$/,
     )
   })
 })

@@ -152,6 +152,9 @@ const clickhouseHttpPortDefault = 8123
 const statementsMaxOfStore = 12
 /** Beside the statements of the product itself, which have to go on. */
 const statementsMaxOfAll = 4
+/** Less than the half minute after which a process that was asked to stop is usually killed. */
+const drainMillisMaxOfStore = 20_000
+const drainMillisMaxOfAll = 2000
 
 type HttpInterfaceSettings = Omit<HttpInterfaceOptions, 'logger'>
 
@@ -168,6 +171,7 @@ export const storeInterfaceSettings = (values: ProgramSettings): HttpInterfaceSe
     port: values.CLICKHOUSE_HTTP_PORT ?? clickhouseHttpPortDefault,
     statementsMax: statementsMaxOfStore,
     defaultSettings: [],
+    drainMillisMax: drainMillisMaxOfStore,
   }
 }
 
@@ -184,6 +188,7 @@ export const ownInterfaceSettings = (values: ProgramSettings): HttpInterfaceSett
     host: loopback,
     port,
     statementsMax: statementsMaxOfAll,
+    drainMillisMax: drainMillisMaxOfAll,
     // One statement of the owner's should leave something for the product; who wants more says so.
     defaultSettings: [
       ['max_threads', String(Math.max(1, Math.floor(availableParallelism() / 2)))],

@@ -49,6 +49,9 @@ export const answerRequest = async (
     const options = readOptions(request)
     answer = createAnswer(parts, options, response)
     await answerStatement(parts, answer, request)
+    // Only now, so that whoever has the answer finds its session and its query id free.
+    if (answer.isBrokenOff) answer.sink.breakOff()
+    else await answer.sink.end()
   } catch (error) {
     await answerError(parts, answer, { request, response, error })
   }
@@ -63,6 +66,8 @@ interface Answer {
   head: Head
   startedAt: number
   progress: Progress | undefined
+  /** It ends with an exception, though it began well. */
+  isBrokenOff: boolean
   /** Aborts when the client goes away. */
   gone: AbortSignal
 }
@@ -88,6 +93,7 @@ const createAnswer = (
     },
     startedAt: performance.now(),
     progress: undefined,
+    isBrokenOff: false,
     gone: gone.signal,
   }
 }
@@ -203,8 +209,7 @@ const giveAnswer = async (
       exceptionBlock(exceptionOf(error, facts.version).text, exceptionTag),
     )
     for await (const chunk of encoded.bytes) await sink.write(chunk)
-    if (encoded.hasFailed()) sink.breakOff()
-    else await sink.end()
+    answer.isBrokenOff = encoded.hasFailed()
   } finally {
     await held.release()
   }

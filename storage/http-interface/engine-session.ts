@@ -1,9 +1,10 @@
 import { type ChdbResult, Session } from 'chdb'
+import { closeSession } from '../engine/close-session.ts'
 import { sql } from '../sql.ts'
 import type { FormTable } from './form.ts'
 import type { NamedValue } from './request-options.ts'
 
-/** A connection to the engine, on which one statement runs at a time. Opening one takes half a millisecond. */
+/** A connection to the engine, on which one statement runs at a time. Opening one takes half a millisecond, and nothing sticks. */
 export interface EngineSession {
   /** What it answers with is in memory as a whole; `format` is for a statement that names none. */
   run(statement: string, format?: string): Promise<ChdbResult>
@@ -14,7 +15,7 @@ export const openEngineSession = (path: string): EngineSession => {
   const session = new Session(path)
   return {
     run: (statement, format = 'TabSeparated') => session.queryAsync(statement, { format }),
-    close: () => session.close(),
+    close: () => closeSession(session),
   }
 }
 

@@ -38,6 +38,8 @@ export interface HttpInterfaceOptions {
   statementsMax: number
   /** Of the engine, for every statement that does not say otherwise. */
   defaultSettings: readonly NamedValue[]
+  /** How long statements may go on when the process stops. */
+  drainMillisMax: number
   logger: Logger
 }
 
@@ -49,9 +51,7 @@ const headerBytesMax = 1 << 20
 const headerMillisMax = 30_000
 const keepAliveMillis = 30_000
 const connectionsMax = 1024
-/** How long statements may go on when the process stops. */
-const drainMillisMax = 20_000
-/** And how long they may take to be stopped, and their answers to be sent. */
+/** How long statements that are stopped may take, with their answers. */
 const killMillisMax = 5000
 
 /** @throws Error when the address cannot be listened on */
@@ -107,7 +107,7 @@ export const startHttpInterface = async (options: HttpInterfaceOptions): Promise
   logListening(logger, { name: 'clickhouse-http', url })
   let stopping: Promise<void> | undefined
   const stopAll = async (): Promise<void> => {
-    await drain(server, state)
+    await drain(server, state, options.drainMillisMax)
     parts.kept.close()
     await parts.running.close()
     for (const folder of [folders.memory, folders.disk])
@@ -182,7 +182,7 @@ const listen = async (server: Server, { host, port }: HttpInterfaceOptions): Pro
   return `http://${shownHost}:${address.port}`
 }
 
-const drain = async (server: Server, state: State): Promise<void> => {
+const drain = async (server: Server, state: State, drainMillisMax: number): Promise<void> => {
   const { logger, running } = state.parts
   state.isStopping = true
   const closed = new Promise((resolve) => server.close(resolve))

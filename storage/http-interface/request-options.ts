@@ -114,6 +114,7 @@ export const readOptions = (request: IncomingMessage): RequestOptions => {
   }
   const flag = (name: string): boolean => ['1', 'true'].includes(address.get(name) ?? '')
   const integer = (name: string): number | undefined => integerOf(name, address.get(name))
+  const isForm = header('content-type')?.startsWith('multipart/form-data') ?? false
   if (address.has('role'))
     throw new EngineError(engineCodes.UNKNOWN_ROLE, 'there are no roles here: the store has one user')
 
@@ -122,7 +123,7 @@ export const readOptions = (request: IncomingMessage): RequestOptions => {
     queryId: readQueryId(address.get('query_id') ?? header('x-clickhouse-query-id') ?? ''),
     database: header('x-clickhouse-database') || address.get('database') || undefined,
     defaultFormat: readFormat(header('x-clickhouse-format') || address.get('default_format')),
-    settings: readSettings(address),
+    settings: readSettings(address, isForm),
     parameters: parametersOf(address),
     session: readSession(address, integer('session_timeout'), flag),
     isReadonly: request.method !== 'POST',
@@ -138,7 +139,7 @@ export const readOptions = (request: IncomingMessage): RequestOptions => {
     body: {
       encoding: header('content-encoding')?.trim().toLowerCase() ?? '',
       hasBlocks: flag('decompress'),
-      isForm: header('content-type')?.startsWith('multipart/form-data') ?? false,
+      isForm,
     },
     answer: {
       encoding: flag('enable_http_compression') ? acceptedEncoding(header('accept-encoding')) : undefined,
@@ -191,10 +192,12 @@ const readFormat = (name: string | null): string => {
   return name
 }
 
-const readSettings = (address: URLSearchParams): NamedValue[] =>
+const readSettings = (address: URLSearchParams, isForm: boolean): NamedValue[] =>
   [...address].filter(([name]) => {
     if (name === '' || ownParameters.has(name) || ownSettings.has(name) || name.startsWith('param_'))
       return false
+    // They say of a table in the form what it is.
+    if (isForm && /_(?:format|types|structure)$/.test(name)) return false
     if (!isIdentifier(name)) throw new EngineError(engineCodes.UNKNOWN_SETTING, `Unknown setting '${name}'`)
     return true
   })

@@ -71,26 +71,49 @@ export async function* compressBlocks(
 
 /** The bytes that the blocks of a body hold, which may be cut anywhere. @throws EngineError for what are no such blocks */
 export async function* decompressBlocks(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  const chunks: Uint8Array[] = []
-  let bytesHeld = 0
-  /** Of the block that is being read; its header says it. */
-  let blockBytes: number | undefined
-  for await (const chunk of source) {
-    chunks.push(chunk)
-    bytesHeld += chunk.length
-    for (;;) {
-      if (blockBytes === undefined && bytesHeld >= checksumBytes + headerBytes)
-        blockBytes = checksumBytes + sizesOf(take(chunks, checksumBytes + headerBytes)).compressed
-      if (blockBytes === undefined || bytesHeld < blockBytes) break
-      const block = take(chunks, blockBytes)
-      drop(chunks, blockBytes)
-      bytesHeld -= blockBytes
-      blockBytes = undefined
-      yield decompressBlock(block)
+  const block = createGrowingBlock()
+  for await (const chunk of source)
+    for (let rest = chunk; rest.length > 0;) {
+      rest = block.append(rest)
+      const whole = block.takeWhole()
+      if (whole !== undefined) yield decompressBlock(whole)
     }
-  }
-  if (bytesHeld > 0)
+  if (!block.isEmpty())
     throw new EngineError(engineCodes.CANNOT_READ_ALL_DATA, 'the body ends inside of a compressed block')
+}
+
+/** A block as its bytes come, in pieces that may be of one byte. */
+const createGrowingBlock = () => {
+  let bytes = Buffer.alloc(0)
+  let filled = 0
+  /** What is known to belong to it: its header, until that says more. */
+  let wanted = checksumBytes + headerBytes
+  const hasHeader = (): boolean => filled >= checksumBytes + headerBytes
+
+  return {
+    isEmpty: () => filled === 0,
+    /** Gives what does not belong to it. */
+    append: (chunk: Uint8Array): Uint8Array => {
+      const piece = chunk.subarray(0, wanted - filled)
+      if (filled + piece.length > bytes.length) {
+        const larger = Buffer.allocUnsafe(Math.min(wanted, Math.max(2 * bytes.length, filled + piece.length)))
+        larger.set(bytes.subarray(0, filled))
+        bytes = larger
+      }
+      bytes.set(piece, filled)
+      filled += piece.length
+      if (hasHeader()) wanted = checksumBytes + sizesOf(bytes).compressed
+      return chunk.subarray(piece.length)
+    },
+    takeWhole: (): Buffer | undefined => {
+      if (!hasHeader() || filled < wanted) return undefined
+      const whole = bytes.subarray(0, filled)
+      bytes = Buffer.alloc(0)
+      filled = 0
+      wanted = checksumBytes + headerBytes
+      return whole
+    },
+  }
 }
 
 const decompressBlock = (block: Buffer): Buffer => {
@@ -105,6 +128,7 @@ const decompressBlock = (block: Buffer): Buffer => {
   const compressed = covered.subarray(headerBytes)
   try {
     if (method === methodCodes.lz4) return decompressLz4Block(compressed, plainBytes)
+    if (method === methodCodes.none) return ofLength(compressed, plainBytes)
     if (method === methodCodes.zstd) return zstdDecompressSync(compressed, { maxOutputLength: plainBytes })
   } catch (error) {
     throw new EngineError(
@@ -112,11 +136,15 @@ const decompressBlock = (block: Buffer): Buffer => {
       `cannot decompress a block of ${covered.length} bytes: ${messageOf(error)}`,
     )
   }
-  if (method === methodCodes.none) return compressed
   throw new EngineError(
     engineCodes.UNKNOWN_COMPRESSION_METHOD,
     `a block is compressed with method ${method}, which is none of LZ4, ZSTD and NONE`,
   )
+}
+
+const ofLength = (bytes: Buffer, length: number): Buffer => {
+  if (bytes.length !== length) throw new RangeError(`it has ${bytes.length} bytes instead of ${length}`)
+  return bytes
 }
 
 const sizesOf = (block: Buffer): { compressed: number; plain: number } => {
@@ -128,33 +156,4 @@ const sizesOf = (block: Buffer): { compressed: number; plain: number } => {
       `a compressed block has ${compressed} bytes, decompressed ${plain}; at most ${blockBytesMax} can be`,
     )
   return { compressed, plain }
-}
-
-/** The first bytes of the chunks together, copied only where they lie in more than one. */
-const take = (chunks: Uint8Array[], count: number): Buffer => {
-  const [first] = chunks
-  if (first !== undefined && first.length >= count) return Buffer.from(first.buffer, first.byteOffset, count)
-  const taken = Buffer.allocUnsafe(count)
-  let filled = 0
-  for (const chunk of chunks) {
-    const piece = chunk.subarray(0, count - filled)
-    taken.set(piece, filled)
-    filled += piece.length
-    if (filled === count) break
-  }
-  return taken
-}
-
-const drop = (chunks: Uint8Array[], count: number): void => {
-  let left = count
-  while (left > 0) {
-    const [first] = chunks
-    if (first === undefined) return
-    if (first.length > left) {
-      chunks[0] = first.subarray(left)
-      return
-    }
-    left -= first.length
-    chunks.shift()
-  }
 }
