@@ -46,7 +46,12 @@ export const createGrpcSender = (url: string): Sender => {
     stream.on('data', (chunk: Buffer) => (messageBytes += chunk.length))
     stream.on('trailers', (trailers) => (ended = trailers))
     stream.on('error', (error: NodeJS.ErrnoException) =>
-      resolve({ outcome: outcomes.unknown, code: `grpc ${error.code ?? error.name}` }),
+      resolve(
+        // A server that answers before it has read everything resets the stream, so that the rest is not sent.
+        ended['grpc-status'] === undefined
+          ? { outcome: outcomes.unknown, code: `grpc ${error.code ?? error.name}` }
+          : answerOf(ended, messageBytes),
+      ),
     )
     stream.on('close', () => resolve(answerOf(ended, messageBytes)))
     for (const piece of body.slice(0, -1)) stream.write(piece)
