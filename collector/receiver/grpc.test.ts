@@ -185,7 +185,10 @@ describe('OTLP/gRPC', () => {
     }
     const append = vi.fn<QueueAppender['append']>()
     const { refused } = await startReceiver({ queue: { append, checkRoom } })
-    expect((await refused('traces', traces({}))).code).toBe(status.UNAVAILABLE)
+    // A large one is still being sent when the answer comes, and so is what comes right behind it.
+    const large = () => refused('traces', Buffer.alloc(8 << 20))
+    for (const error of await Promise.all([refused('traces', traces({})), large(), large(), large()]))
+      expect(error).toMatchObject({ code: status.UNAVAILABLE, details: 'the queue is full' })
     expect(append).not.toHaveBeenCalled()
   })
 
