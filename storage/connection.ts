@@ -19,6 +19,9 @@ export { codeOf, statementBytesMax }
  * Nothing sticks to a session: settings hold for the statement that has them, `SET` and `USE` have no place here, and after
  * an error a session is as good as before.
  *
+ * **Power.** What a statement changed outlives a loss of power once it resolved, the names of tables and parts included, where
+ * the table syncs what it writes (storage/schema says so of ours). A server's disks are its own to see to.
+ *
  * **Errors.** What the engine refuses is thrown as its own error, with its message and a code that `codeOf` tells, also when it
  * fails after its first rows. `QueryStopped` says that nothing is wrong but the time, `QueryTooLarge` nothing but the size.
  * `Unavailable` is thrown by a store that is closed, where a server cannot be reached or does not answer, and where it has
