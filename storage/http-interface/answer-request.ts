@@ -80,7 +80,7 @@ const createAnswer = (
   const gone = new AbortController()
   response.once('close', () => gone.abort(new ClientGone('the client closed the connection')))
   const exceptionTag = randomBytes(8).toString('hex')
-  const timezone = options.settings.find(([name]) => name === 'session_timezone')?.[1] || facts.timezone
+  const asked = options.settings.find(([name]) => name === 'session_timezone')?.[1] ?? ''
   return {
     options,
     sink: createAnswerSink(response, options.progressMillis !== undefined),
@@ -88,7 +88,7 @@ const createAnswer = (
     head: {
       'X-ClickHouse-Server-Display-Name': facts.displayName,
       'X-ClickHouse-Query-Id': options.queryId,
-      'X-ClickHouse-Timezone': timezone,
+      'X-ClickHouse-Timezone': /^[\w+/-]+$/.test(asked) ? asked : facts.timezone,
       'X-ClickHouse-Exception-Tag': exceptionTag,
     },
     startedAt: performance.now(),
@@ -294,13 +294,24 @@ const answerError = async (
       // What is left of the request is not read, so nothing can follow it.
       ...(request.complete ? {} : { Connection: 'close' }),
     })
-    request.resume()
     await sink.write(blocks === undefined ? body : compressBlock(body, blocks))
+    if (!request.complete) await passOver(request)
     await sink.end()
   } catch (failure) {
     logger.debug({ err: failure }, 'an error could not be answered')
     response.destroy()
   }
+}
+
+/** For how long what is left of a request is passed over: a client that is cut off while it sends may not see its answer. */
+const passOverMillisMax = 2000
+
+const passOver = async (request: IncomingMessage): Promise<void> => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const late = setTimeout(resolve, passOverMillisMax)
+  request.removeAllListeners('readable').once('end', resolve).once('close', resolve).resume()
+  await promise
+  clearTimeout(late)
 }
 
 /** Where the status was sent with the first progress, only what stands in the body tells that it failed. */

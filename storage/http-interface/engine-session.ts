@@ -2,7 +2,7 @@ import { type ChdbResult, Session } from 'chdb'
 import { closeSession } from '../engine/close-session.ts'
 import { sql } from '../sql.ts'
 import type { FormTable } from './form.ts'
-import type { NamedValue } from './request-options.ts'
+import { type NamedValue, statementBytesLimit } from './request-options.ts'
 
 /** A connection to the engine, on which one statement runs at a time. Opening one takes half a millisecond, and nothing sticks. */
 export interface EngineSession {
@@ -28,24 +28,27 @@ export interface Circumstances {
   isReadonly: boolean
 }
 
-/** The embedded engine's own default differs from a server's: it takes an expression for a query. */
-const settingsOfServer: readonly NamedValue[] = [['implicit_select', '0']]
-/** What is added to a statement does not make it too long: its own length was checked before. */
-const statementBytesMaxOfEngine = '100000000'
+/**
+ * First: the embedded engine's own default differs from a server's in that it takes an expression for a query; and what is
+ * added to a statement, whose own length was checked, or the values of its parameters do not make it too long.
+ */
+const settingsOfServer: readonly NamedValue[] = [
+  ['implicit_select', '0'],
+  ['max_query_size', String(2 * statementBytesLimit)],
+]
 
 export const arrange = async (
   session: EngineSession,
   { database, settings, parameters, tables, isReadonly }: Circumstances,
 ): Promise<void> => {
+  await session.run(settingsText(settingsOfServer))
   if (database !== undefined) await session.run(`USE ${quotedName(database)}`)
   for (const table of tables) await createTable(session, table)
   const changes = [
-    ...settingsOfServer,
-    ['max_query_size', statementBytesMaxOfEngine] as const,
     ...settings.filter(([name]) => name !== 'readonly'),
     ...parameters.map(([name, value]) => [`param_${name}`, value] as const),
   ]
-  await session.run(settingsText(changes))
+  if (changes.length > 0) await session.run(settingsText(changes))
   // Last, because from then on nothing can be set that is stricter.
   const given = settings.find(([name]) => name === 'readonly')
   if (given !== undefined) await session.run(settingsText([given]))

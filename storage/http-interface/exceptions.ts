@@ -192,8 +192,10 @@ const withoutMarks = (message: string): string => message.replaceAll(/\s*\/\* qu
 
 const withoutBinding = (message: string): string => message.replace(/^Query failed: /, '')
 
-/** The engine wraps an exception of its own in itself: `Code: N. DB::Exception: Code: N. DB::Exception: ... (version ..)...`. */
-const withoutRepetition = (message: string): string =>
-  message
+/** The engine wraps exceptions of its own in themselves: `Code: N. DB::Exception: Code: N. DB::Exception: ... (version ..)...`. */
+const withoutRepetition = (message: string): string => {
+  const inner = message
     .trimEnd()
     .replace(/^(Code: \d+\. DB::Exception: )\1([^]*) (\([A-Z0-9_]+\)) \(version [^()]*\)\. \3$/, '$1$2 $3')
+  return inner.length < message.trimEnd().length ? withoutRepetition(inner) : inner
+}

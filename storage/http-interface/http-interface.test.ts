@@ -79,6 +79,19 @@ describe('addresses', () => {
     expect(await askRows(long, { max_query_size: '400000' })).toBe('300000')
   })
 
+  it('that are none are refused, and harm nobody', async () => {
+    const { hostname, port } = new URL(server.url)
+    for (const path of ['//', '//[', '/%', '/?%zz=%'])
+      for (const method of ['GET', 'POST']) {
+        const socket = connect(Number(port), hostname)
+        socket.write(`${method} ${path} HTTP/1.0\r\nContent-Length: 0\r\n\r\n`)
+        expect(await textOf(socket)).toMatch(/^HTTP\/1\.1 (?:200|400|404) /)
+      }
+    expect((await ask('SELECT 1', { session_timezone: 'Asia/Seoul\r\nx-injected: 1' })).status).toBe(400)
+    expect((await ask('SELECT 1', { query_id: 'a\r\nx-injected: 1' })).status).toBe(400)
+    expect(await askRows('SELECT 1')).toBe('1')
+  })
+
   it('let nothing be written by GET', async () => {
     const created = await get('/?query=CREATE%20TABLE%20no%20(n%20UInt8)%20ENGINE%20%3D%20Memory')
     expect(created.headers.get('x-clickhouse-exception-code')).toBe('164')
@@ -230,6 +243,12 @@ describe('an exception', () => {
       ['SELECT 1 FROM', 400, 62, /end of query/],
       ['SELECT 1 AS', 400, 62, /SYNTAX_ERROR/],
       [`SELECT throwIf(1, 'as asked')`, 500, 395, /as asked/],
+      [
+        'SELECT 1 FORMAT AvroConfluent',
+        400,
+        36,
+        /^Code: 36\. DB::Exception: Empty Schema Registry URL\. \(BAD_ARGUMENTS\) \(version [^()]*\)\n$/,
+      ],
       [`SELECT toUInt8('x')`, 400, 6, /CANNOT_PARSE_TEXT/],
       ['SELECT sleep(1) SETTINGS max_execution_time = 0.1', 408, 159, /TIMEOUT_EXCEEDED/],
       [`INSERT INTO no_such_table FORMAT CSV\n1`, 404, 60, /UNKNOWN_TABLE/],
@@ -292,6 +311,7 @@ describe('parameters', () => {
         database: 'system',
       }),
     ).not.toBe('')
+    expect(await askRows('SELECT length({x:String})', { param_x: 'x'.repeat(700_000) })).toBe('700000')
     const table = await createTable()
     await askRows(`INSERT INTO ${table} VALUES ({n:UInt32}, {s:String})`, { param_n: '7', param_s: 'seven' })
     expect(await askRows(`SELECT * FROM ${table}`)).toBe('7\tseven')

@@ -133,10 +133,11 @@ interface State {
 }
 
 const handle = async (state: State, request: IncomingMessage, response: ServerResponse): Promise<void> => {
-  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
-  const isQuery = pathname === '/' && (request.method === 'POST' || searchParams.has('query'))
+  const address = URL.parse(request.url ?? '/', 'http://localhost')
+  const isQuery =
+    address?.pathname === '/' && (request.method === 'POST' || address.searchParams.has('query'))
   if (isQuery) await answerRequest(state.parts, request, response, () => check(state, request))
-  else answerPlain(state, pathname, response)
+  else answerPlain(state, address?.pathname, response)
 }
 
 const check = ({ isStopping, checkAccess }: State, request: IncomingMessage): void => {
@@ -156,8 +157,8 @@ const check = ({ isStopping, checkAccess }: State, request: IncomingMessage): vo
   checkAccess(request)
 }
 
-const answerPlain = ({ parts }: State, pathname: string, response: ServerResponse): void => {
-  const isKnown = ['/', '/ping', '/replicas_status'].includes(pathname)
+const answerPlain = ({ parts }: State, path: string | undefined, response: ServerResponse): void => {
+  const isKnown = path === '/' || path === '/ping' || path === '/replicas_status'
   response.writeHead(isKnown ? 200 : 404, {
     'Content-Type': 'text/plain; charset=UTF-8',
     'X-ClickHouse-Server-Display-Name': parts.facts.displayName,

@@ -112,14 +112,22 @@ const tokenAt = (text: string, start: number, depth: number): Token => {
 }
 
 const endOfQuoted = (text: string, start: number, quote: string): number => {
-  const next = quote === "'" ? /['\\]/g : quote === '"' ? /["\\]/g : /[`\\]/g
-  next.lastIndex = start + 1
-  for (let found = next.exec(text); found !== null; found = next.exec(text)) {
+  for (let at = text.indexOf(quote, start + 1); at !== -1; at = text.indexOf(quote, at + 1)) {
     // What is escaped, and a quote that is written twice, are inside.
-    if (found[0] === quote && text.charAt(found.index + 1) !== quote) return found.index + 1
-    next.lastIndex = found.index + 2
+    if (isEscaped(text, start, at)) continue
+    if (text.charAt(at + 1) !== quote) return at + 1
+    at += 1
   }
   return text.length
+}
+
+const backslash = 0x5c
+
+/** By a backslash that is not itself escaped by the one before. */
+const isEscaped = (text: string, start: number, at: number): boolean => {
+  let first = at
+  while (first - 1 > start && text.charCodeAt(first - 1) === backslash) first -= 1
+  return (at - first) % 2 === 1
 }
 
 const endOfHeredoc = (text: string, start: number): number => {
