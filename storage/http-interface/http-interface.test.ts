@@ -632,9 +632,10 @@ describe('a session that a client names', () => {
     await inSession('SELECT 1', { session_id: 'closed', close_session: '1' })
     const check = { session_id: 'closed', session_check: '1' }
     expect((await inSession('SELECT 1', check)).text).toContain('SESSION_NOT_FOUND')
-    await inSession('SELECT 1', { session_id: 'short', session_timeout: '0' })
+    const short = { session_id: 'short', session_timeout: '0' }
+    await inSession('SELECT 1', short)
     await eventually(async () => {
-      const { text } = await inSession('SELECT 1', { session_id: 'short', session_check: '1' })
+      const { text } = await inSession('SELECT 1', { ...short, session_check: '1' })
       expect(text).toContain('SESSION_NOT_FOUND')
     }, outcomeMillisMax)
     expect((await inSession('SELECT 1', { session_timeout: '4000' })).text).toContain(
