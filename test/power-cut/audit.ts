@@ -9,20 +9,16 @@ import { type Sql, sql } from '#storage/sql.ts'
 import { type SentExport, guiltyName, itemKey } from './load.ts'
 
 /**
- * What is not as it was promised, in the data folder of a backend that has come to rest and was stopped. Of the exports
- * that were sent, each that is expected is there, every item once and under its own service and pod; any other is there as
- * a whole or not at all; what is derived from rows is what the rows say.
+ * What is not as it was promised, in the data folder of a backend that has come to rest and was stopped. Every export that
+ * was sent is there: each item once and under its own service and pod, or the export as a dead letter where the store refuses
+ * it; nothing else is; and what is derived from rows is what the rows say.
  */
-export const auditDataDir = async (
-  dataDir: string,
-  sent: readonly SentExport[],
-  isExpected: (sent: SentExport) => boolean,
-): Promise<string[]> => {
+export const auditDataDir = async (dataDir: string, sent: readonly SentExport[]): Promise<string[]> => {
   const store = await openStore({ dataDir, database: 'otel' })
   try {
     const stored = await readItems(store)
     const letters = await readLetters(dataDir)
-    const faults = sent.flatMap((one) => faultsOf(one, { stored, letters, isExpected: isExpected(one) }))
+    const faults = sent.flatMap((one) => faultsOf(one, stored, letters))
     const known = new Set(sent.flatMap(({ items }) => items))
     const strange = [...stored.keys()].filter((item) => !known.has(item))
     return [
@@ -76,24 +72,21 @@ const readLetters = async (dataDir: string): Promise<Map<string, number>> => {
 
 const faultsOf = (
   { signal, items, service, pod, payload, isGuilty }: SentExport,
-  found: { stored: Map<string, StoredItem>; letters: Map<string, number>; isExpected: boolean },
+  stored: ReadonlyMap<string, StoredItem>,
+  letters: ReadonlyMap<string, number>,
 ): string[] => {
-  const { stored, letters, isExpected } = found
   const name = `${signal} ${items[0] ?? ''}`
   const rows = items.flatMap((item) => stored.get(item) ?? [])
   const letterCount = letters.get(payload.toString('latin1')) ?? 0
   const faults: string[] = []
   const fault = (text: string): void => void faults.push(`${name}: ${text}`)
+  if (letterCount !== (isGuilty ? 1 : 0)) fault(`it is ${letterCount} dead letters`)
   if (isGuilty) {
     if (rows.length > 0) fault(`${rows.length} rows are there, though the store refuses them`)
-    if (isExpected && letterCount === 0) fault('it is no dead letter')
-    if (letterCount > 1) fault(`it is ${letterCount} dead letters`)
     return faults
   }
-  if (letterCount > 0) fault('it is a dead letter')
-  if (rows.length === 0 && isExpected) fault('it is lost')
-  else if (rows.length !== items.length && rows.length > 0)
-    fault(`${rows.length} of ${items.length} items are there`)
+  if (rows.length === 0) fault('it is lost')
+  else if (rows.length !== items.length) fault(`${rows.length} of ${items.length} items are there`)
   const doubled = rows.filter(({ copies }) => copies > 1).length
   if (doubled > 0) fault(`${doubled} items are doubled`)
   const foreign = rows.find((row) => row.service !== service || row.pod !== pod)

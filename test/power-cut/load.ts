@@ -112,8 +112,7 @@ const sendByHttp = async (
   return true
 }
 
-/** A process that was frozen never answers. */
-const answerMillisMax = 5000
+const answerMillisMax = 15_000
 
 const grpcMethods: Record<Signal, string> = {
   traces: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',

@@ -27,9 +27,10 @@ const seed = Number(process.env['POWER_CUT_SEED'] ?? 1)
 const loadExportCount = isLong ? 800 : 250
 const cutMillisMax = 60_000
 const recordMillisMax = 120_000
-const moments = 5
+/** Kinds of moments in one test, at most. */
+const momentsMax = 3
 const faultsShownMax = 10
-const testMillisMax = recordMillisMax * 2 + cutMillisMax * cutCount * moments * waysToSurvive.length
+const testMillisMax = recordMillisMax * 2 + cutMillisMax * cutCount * momentsMax * waysToSurvive.length
 
 let folder: string
 let recorder: Recorder
@@ -205,13 +206,7 @@ describe('a backend whose power is cut', () => {
     'under load, while it inserts, merges and sets aside, has what it acknowledged',
     { timeout: testMillisMax },
     async () => {
-      const dataDir = await newFolder()
-      await cp(prepared, dataDir, { recursive: true, verbatimSymlinks: true })
-      const session = await recordBackend(dataDir, {
-        name: 'load',
-        exportCount: loadExportCount,
-        hasGuilty: true,
-      })
+      const { dataDir, ...session } = await recordUnderLoad('load')
       const { entries, readyAt } = session
       const cuts = chooseCuts(range(readyAt, entries.length), during(entries, work.merge))
       expect(await brokenPromises(session, cuts)).toEqual({})
