@@ -644,7 +644,10 @@ describe('a session that a client names', () => {
   })
 
   it('cannot be read-only for one request', async () => {
+    await inSession('CREATE TEMPORARY TABLE stays (n UInt8)')
     const answer = await get('/?session_id=one&query=SELECT%201')
     expect(await answer.text()).toContain('use POST')
+    expect((await inSession('SELECT 1', { readonly: '1' })).status).toBe(501)
+    expect((await inSession('SELECT count() FROM stays')).text).toBe('0\n')
   })
 })

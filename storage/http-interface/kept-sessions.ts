@@ -58,12 +58,18 @@ export const createKeptSessions = (path: string, defaultSettings: readonly Named
       )
     const entry: KeptSession = { session: openEngineSession(path), isInUse: true, expiry: undefined }
     kept.set(id, entry)
-    if (defaultSettings.length > 0) await entry.session.run(settingsText(defaultSettings))
+    try {
+      if (defaultSettings.length > 0) await entry.session.run(settingsText(defaultSettings))
+    } catch (error) {
+      drop(id)
+      throw error
+    }
     return entry
   }
 
   return {
     use: async (options, circumstances, act) => {
+      refuseReadonly(circumstances)
       const entry = await take(options)
       clearTimeout(entry.expiry)
       let isIntact = false
@@ -88,17 +94,20 @@ export const createKeptSessions = (path: string, defaultSettings: readonly Named
   }
 }
 
-/** Gives what takes back what a request says, other than the values of its parameters, which the engine never forgets. */
-const prepareToRestore = async (
-  session: EngineSession,
-  { settings, tables, isReadonly }: Circumstances,
-): Promise<() => Promise<void>> => {
-  // Once it is set, nothing can be set any more, not even that it ends.
+/** Once a session is read-only, nothing can be set in it any more, not even that it is no longer. */
+const refuseReadonly = ({ settings, isReadonly }: Circumstances): void => {
   if (isReadonly || settings.some(([name]) => name === 'readonly'))
     throw new EngineError(
       engineCodes.NOT_IMPLEMENTED,
       'a session (session_id) cannot be read-only for one request: use POST, and no setting readonly',
     )
+}
+
+/** Gives what takes back what a request says, other than the values of its parameters, which the engine never forgets. */
+const prepareToRestore = async (
+  session: EngineSession,
+  { settings, tables }: Circumstances,
+): Promise<() => Promise<void>> => {
   const names = settings.map(([name]) => sql.string(name).text).join(', ')
   const before = names === '' ? [] : await changedSettings(session, names)
   return async () => {
