@@ -157,7 +157,8 @@ export const openLocalPartition = async (settings: LocalPartitionSettings): Prom
       throw new Unavailable('the queue is busy: too many bytes wait to be written to disk')
     if (unwrittenBytes() + byteCount > settings.unwrittenBytesMax)
       throw new Unavailable('the queue is full: the store has fallen behind')
-    settings.admit?.(byteCount)
+    // What is only asked for is not counted as let in.
+    settings.admit?.(0)
   }
 
   const append = async (record: NewRecord): Promise<'appended' | 'duplicate'> => {
@@ -171,6 +172,7 @@ export const openLocalPartition = async (settings: LocalPartitionSettings): Prom
       return 'duplicate'
     }
     checkRoom(record.payload.length)
+    settings.admit?.(record.payload.length)
     const entry: LogEntry = {
       offset: nextOffset,
       queuedAtMillis,

@@ -312,12 +312,16 @@ describe.skipIf(reasonNotToMount !== '')('a backend whose disk fills up', () => 
       await eventually(async () => expect(await readdir(dataDir)).not.toContain('ballast'), 10_000)
       await rm(join(path, 'filler'))
       await eventually(async () => expect(await readdir(dataDir)).toContain('ballast'), 20_000)
-      const sent = await fetch(`${backend.otlpHttpUrl}/v1/traces`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: '{}',
-      })
-      expect(sent.status).toBe(200)
+      const { otlpHttpUrl } = backend
+      const send = () =>
+        fetch(`${otlpHttpUrl}/v1/traces`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: '{}',
+        })
+      // It has its name before it has its size.
+      await eventually(async () => expect((await send()).status).toBe(200), 20_000)
+      expect((await stat(join(dataDir, 'ballast'))).size).toBe(7 * mebibyte)
     },
   )
 })
