@@ -43,6 +43,16 @@ export interface DiskEntry {
 /** @throws Error where the system does not let us make disks. */
 export const recordDisk = async (): Promise<RecordedDisk> => {
   const folder = await mkdtemp(join(tmpdir(), 'aftertrace-recorded-disk-'))
+  try {
+    return await serveDisk(folder)
+  } catch (error) {
+    await unmount(join(folder, 'served')).catch(() => undefined)
+    await rm(folder, { recursive: true })
+    throw error
+  }
+}
+
+const serveDisk = async (folder: string): Promise<RecordedDisk> => {
   const at = (name: string): string => join(folder, name)
   for (const name of ['served', 'mounted']) await mkdir(at(name))
   await run(await findCompiler(), ['-std=gnu11', '-O2', '-Wall', '-Werror', '-o', at('record-disk'), source])
@@ -50,18 +60,14 @@ export const recordDisk = async (): Promise<RecordedDisk> => {
   await run('mkfs.ext4', ['-q', at('empty')])
   await run('cp', ['--sparse=always', at('empty'), at('disk')])
   const server = spawn(at('record-disk'), [at('disk'), at('log'), at('served')], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const ended = once(server, 'exit')
-  try {
-    await Promise.race([once(server.stdout, 'data'), ended])
-    if (server.exitCode !== null) throw new Error('no recorded disk can be made')
-    await run('mount', ['-o', `loop,${mountOptions}`, at('served/disk'), at('mounted')])
-  } catch (error) {
-    await unmount(at('served')).catch(() => undefined)
-    await rm(folder, { recursive: true })
-    throw error
-  }
+  let complaint = ''
+  server.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()))
+  const ended = once(server, 'close')
+  await Promise.race([once(server.stdout, 'data'), ended])
+  if (complaint !== '') throw new Error(complaint)
+  await run('mount', ['-o', `loop,${mountOptions}`, at('served/disk'), at('mounted')])
   return {
     path: at('mounted'),
     end: async () => {
