@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { blockFolders } from '#storage/engine/data-folder.ts'
 
 /** A real `aftertrace store`: chDB behind ClickHouse's HTTP interface, in a process of its own on a free port. */
 export interface StoreProcess {
@@ -13,7 +14,9 @@ export interface StoreProcess {
   logLines: readonly string[]
   /** SIGTERM, and the exit code once it has gone. */
   terminate(): Promise<number | null>
-  /** SIGKILL; a data folder that was made for it goes with it. */
+  /** SIGKILL. */
+  kill(): Promise<void>
+  /** SIGKILL, and removes what nobody looks at any more; a data folder that was made for it goes with it. */
   stop(): Promise<void>
 }
 
@@ -34,6 +37,10 @@ export const startStoreProcess = async (
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  const kill = async (): Promise<void> => {
+    child.kill('SIGKILL')
+    await exited
+  }
   const logLines: string[] = []
   try {
     const url = await listeningUrl(child, logLines)
@@ -45,9 +52,11 @@ export const startStoreProcess = async (
         child.kill('SIGTERM')
         return exited
       },
+      kill,
       stop: async () => {
-        child.kill('SIGKILL')
-        await exited
+        await kill()
+        const { memory } = blockFolders(dataDir)
+        if (memory !== undefined) await rm(memory, { recursive: true, force: true })
         if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true })
       },
     }
